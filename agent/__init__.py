@@ -1,0 +1,3 @@
+"""Tillmate: the loyalty agent of the till."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,187 @@
+"""Messages between till and central server (protocol section 1): the same structs on both sides.
+
+JSON, UTF-8. A reader ignores fields that it does not know, so that a newer peer may add some. Bytes travel as base64url
+without padding, hashes as lower-case hex, times as RFC 3339. Secrets travel in bodies and headers, never in a URL.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+import msgspec
+
+from loyalty.quote import Basket, MemberState, Quote
+
+SCHEMA = 1
+"""Version of the row bodies below; every row carries it."""
+
+MAX_BATCH = 500
+"""Most rows in one POST /v1/events."""
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A store or a till, as people call it."""
+
+    id: str
+    name: str
+
+
+class ClaimRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /v1/devices: a one-time code buys an identity for the public key that the store PC has just made."""
+
+    code: str
+    public_key: str  # raw Ed25519 key, base64url
+    machine: str  # machine id, so that a cloned disk image is refused with 409
+    version: str
+
+
+class ClaimReply(msgspec.Struct, frozen=True, kw_only=True):
+    """201: who this device is and the keys it works with."""
+
+    device: str
+    device_number: int  # 28 bits, goes into enrolment tokens
+    store: Named
+    tills: tuple[Named, ...]
+    epoch: str
+    programme_key: str  # raw Ed25519 public key, base64url; pinned
+    token_key: str  # HMAC key of enrolment tokens, base64url
+    token_generation: int
+    ident_key: str  # HMAC key of this store's replica idents, base64url
+    enrolment_url: str  # scheme and host of the QR on paper, "https://example.org"
+
+
+class Programmes(msgspec.Struct, frozen=True):
+    """GET /v1/programme: compact JWS (alg Ed25519) over the programme as JSON."""
+
+    current: str
+    next: str | None = None
+
+
+class Included(msgspec.Struct, frozen=True):
+    """The last row of this device that a page of changes has counted in; seq 0 = none yet."""
+
+    epoch: str
+    seq: int
+
+
+class MemberChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One member of the replica as he is now, or a tombstone (`state` is None)."""
+
+    member: str
+    idents: tuple[str, ...] = ()  # HMAC-SHA-256 hex of each card, see loyalty.codes.ident
+    greeting: str | None = None  # first name, only where the member allowed it
+    state: MemberState | None = None
+
+
+class ChangesPage(msgspec.Struct, frozen=True, kw_only=True):
+    """GET /v1/members/changes?since=CURSOR. `next` is the cursor for the next page; 410 = refill from nothing."""
+
+    changes: tuple[MemberChange, ...]
+    next: str
+    complete: bool
+    includes: Included
+
+
+class ReceiptId(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The identity of a paper receipt. Unique together with the store; fiscal tills add fn, fd, fp."""
+
+    store: str
+    till: str
+    business_day: date
+    shift: str
+    number: str
+    fn: str | None = None
+    fd: str | None = None
+    fp: str | None = None
+
+
+class Sale(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of a row of kind `sale`: everything that is needed to book what the till printed and to check it."""
+
+    receipt: ReceiptId
+    basket: Basket
+    quote: Quote
+    offline: bool
+    member: str | None = None  # from the replica
+    card: str | None = None  # a recognised card that the replica does not hold
+    member_state: MemberState | None = None
+    token: str | None = None  # enrolment token (32 base32 characters) printed on a receipt without a card
+    cashier: str | None = None
+
+
+class Enrolment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of a row of kind `enrolment`: an enrolment QR was asked for at the till, outside a sale."""
+
+    till: str
+    token: str
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of a device's queue as it travels. `body` is the stored JSON text, byte for byte, because `hash` covers it."""
+
+    seq: int
+    id: str  # UUIDv4
+    kind: Literal["sale", "enrolment"]
+    at: str  # RFC 3339, exactly as hashed
+    body: str
+    schema: int
+    hash: str
+
+
+class EventBatch(msgspec.Struct, frozen=True):
+    """POST /v1/events, gzip: up to MAX_BATCH rows of one epoch, in order, without a hole."""
+
+    epoch: str
+    rows: tuple[Row, ...]
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """RFC 9457 problem details with a stable `code`; also the reason of a rejected row."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    retryable: bool
+    detail: str = ""
+    expect: int | None = None  # 409 gap: the seq that the server waits for
+    server_time: datetime | None = None  # 401 clock
+
+
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one row."""
+
+    seq: int
+    verdict: Literal["accepted", "duplicate", "rejected"]
+    problem: Problem | None = None
+
+
+class EventReply(msgspec.Struct, frozen=True):
+    """200 to an event batch. `watermark` = last seq booked of this epoch; a row is done only up to it."""
+
+    device: str
+    epoch: str
+    watermark: int
+    verdicts: tuple[Verdict, ...]
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /v1/heartbeat: how this device is, and where its queue stands."""
+
+    epoch: str
+    last_seq: int
+    last_hash: str
+    pending: int
+    oldest_pending_at: datetime | None
+    version: str
+    programme_revision: int | None
+    devices: dict[str, str]  # device name -> state word
+    at: datetime
+
+
+class HeartbeatReply(msgspec.Struct, frozen=True):
+    """Server time and what to do: `fetch_programme`, `stop_redemption` ..."""
+
+    at: datetime
+    commands: tuple[str, ...] = ()
