@@ -24,6 +24,18 @@ check: venv
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+test: check
+	tests/rig/debian.sh chromium fonts-dejavu-core
+	$(BIN)/pytest -n 2 --cov --cov-report=term
+
+test-full: check
+	tests/rig/debian.sh chromium fonts-dejavu-core
+	$(BIN)/pytest --full -n 2 --cov --cov-report=term
+
+bench: venv
+	tests/rig/debian.sh chromium
+	$(RUN) -m benchmarks
+
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra server pyproject.toml --output-file install/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra dev pyproject.toml --output-file install/requirements-dev.txt

@@ -1,0 +1,25 @@
+"""What all tests share: `--full` chooses the sizes that the acceptance lines name, without it the tests run smaller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="run the sizes that the acceptance lines name")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--full"):
+        left_out = pytest.mark.skip(reason="needs --full (make test-full)")
+        for item in items:
+            if item.get_closest_marker("full"):
+                item.add_marker(left_out)
+
+
+@pytest.fixture
+def size(pytestconfig: pytest.Config) -> Callable[[int, int], int]:
+    """`size(small, full)`: how many, in this run."""
+    return lambda small, full: full if pytestconfig.getoption("--full") else small
