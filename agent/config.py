@@ -1,0 +1,211 @@
+"""config.toml as frozen types, and the loader that names every mistake at once.
+
+The types below are the only description of the file: `load` holds a file against them (unknown keys, wrong types and
+missing keys come from `loyalty.strict`, each with its key path and "did you mean"), and `example` prints
+config.example.toml from them, comments included. Each driver describes its own `options`.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from agent import config_checks
+from agent.toml_example import toml_lines
+from loyalty.codes import CodeRules, Rule
+from loyalty.errors import TillmateError
+from loyalty.strict import Mistake, Mistakes, structure
+
+Language = Literal["ru", "en"]
+
+DEFAULT_PATH = Path("/etc/tillmate/config.toml")
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class ConfigError(TillmateError):
+    """Fix the file and restart. `mistakes` holds all of them; the message has one line for each."""
+
+    code: ClassVar[str] = "config"
+
+    def __init__(self, path: Path, mistakes: tuple[Mistake, ...], language: Language) -> None:
+        lines = (f"{path}: {each.path}: {each.text}" if each.path else f"{path}: {each.text}" for each in mistakes)
+        super().__init__("\n".join(lines))
+        self.mistakes = mistakes
+        self.language = language
+
+
+def _doc(doc: str, **more: object) -> dict[str, object]:
+    return {"doc": doc, **more}
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    folder: str = field(
+        default="/var/lib/tillmate",
+        metadata=_doc(
+            "Queue, replica and keys of this device. Back up queue.db like money; members.db can be fetched again."
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    url: str = field(metadata=_doc("The central loyalty server; https, or http on this machine only."))
+    claim_code: str = field(
+        default="",
+        metadata=_doc(
+            "One-time code from `tillmate-server device new-code`. Used once, at the first start; empty it afterwards."
+        ),
+    )
+    sync_seconds: float = field(
+        default=5.0, metadata=_doc("How often to ask the server for news. Sales are sent at once, whatever this says.")
+    )
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        local = parts.hostname in _LOOPBACK
+        if not parts.hostname or parts.scheme not in ("https", "http") or (parts.scheme == "http" and not local):
+            raise ValueError("url must be https://HOST (http only for this machine)")
+        if not 0.1 <= self.sync_seconds <= 3600:
+            raise ValueError("sync_seconds must be from 0.1 to 3600")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    port: int = field(default=8737, metadata=_doc("The port for the POS and the cashier page, on 127.0.0.1 only."))
+    allowed_origins: tuple[str, ...] = field(
+        default=(),
+        metadata=_doc('Web pages of a POS that may call the agent from a browser: ["https://pos.example.org:8443"].'),
+    )
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.port <= 65535:
+            raise ValueError("port must be from 1 to 65535")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    shop: str = field(default="", metadata=_doc("The name at the head of each slip."))
+    valid_days: int = field(
+        default=14, metadata=_doc("How long the enrolment QR may be used, as printed. The programme may shorten it.")
+    )
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.valid_days <= 365:
+            raise ValueError("valid_days must be from 1 to 365")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Till:
+    id: str = field(metadata=_doc("The till as the server knows it; it is in the addresses of the POS API."))
+    printer: str | None = field(default=None, metadata=_doc("Name of its [[printer]]; leave out if the POS prints."))
+    scanners: tuple[str, ...] = field(default=(), metadata=_doc("Names of its [[scanner]]s."))
+
+    def __post_init__(self) -> None:
+        _check_name("id", self.id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scanner:
+    name: str = field(metadata=_doc("A name for logs and for [[till]]."))
+    driver: str = field(metadata=_doc("File in drivers/scanners/."))
+    options: dict[str, object] = field(
+        default_factory=dict,
+        metadata=_doc(
+            "Keys of that driver. A port may be a device, a link in /dev/serial/by-id or socket://HOST:PORT."
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        _check_name("name", self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Printer:
+    name: str = field(metadata=_doc("A name for logs and for [[till]]."))
+    driver: str = field(metadata=_doc("File in drivers/printers/."))
+    profile: str = field(default="default", metadata=_doc("Model data: a file in drivers/printers/profiles/."))
+    width: Literal[58, 80] = field(default=80, metadata=_doc("Paper width in mm: 58 or 80."))
+    options: dict[str, object] = field(default_factory=dict, metadata=_doc("Keys of that driver."))
+
+    def __post_init__(self) -> None:
+        _check_name("name", self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The whole file."""
+
+    language: Language = field(default="en", metadata=_doc("Language of screen, slips and messages: ru or en."))
+    state: State = field(default_factory=State, metadata=_doc("What is kept on this PC."))
+    server: Server = field(metadata=_doc("Where sales go and members come from."))
+    api: Api = field(default_factory=Api, metadata=_doc("The local interface."))
+    receipt: Receipt = field(default_factory=Receipt, metadata=_doc("What stands on the slips."))
+    codes: CodeRules = field(
+        default_factory=CodeRules,
+        metadata=_doc(
+            "What a member card looks like: { pattern = ... } has digits, x for any digit and C for the check digit;\n"
+            "{ regex = ... } must match the whole code."
+        ),
+    )
+    till: tuple[Till, ...] = field(metadata=_doc("One table for each till of this PC."))
+    scanner: tuple[Scanner, ...] = field(default=(), metadata=_doc("One table for each scanner."))
+    printer: tuple[Printer, ...] = field(default=(), metadata=_doc("One table for each slip printer."))
+
+    @property
+    def folder(self) -> Path:
+        """The state folder."""
+        return Path(self.state.folder)
+
+
+EXAMPLE = Config(
+    language="ru",
+    server=Server(url="https://loyalty.example.org"),
+    receipt=Receipt(shop="Кофейня «Ромашка»"),
+    codes=CodeRules(member_card=(Rule(pattern="29xxxxxxxxxxC"),)),
+    till=(Till(id="1", printer="receipt", scanners=("counter",)),),
+    scanner=(Scanner(name="counter", driver="serial_port", options={"port": "/dev/ttyACM0"}),),
+    printer=(Printer(name="receipt", driver="tcp", options={"host": "192.168.1.50"}),),
+)
+
+
+def example() -> str:
+    """Return config.example.toml."""
+    head = "# Tillmate on the store PC. Check a change with `tillmate check`; a mistake is named with its place."
+    return "\n".join([head, "", *toml_lines(EXAMPLE)]) + "\n"
+
+
+def load(path: Path) -> Config:
+    """Read and check the file. Raises ConfigError with every mistake in it."""
+    table, language = _read(path)
+    found: list[Mistake] = []
+    config: Config | None = None
+    try:
+        config = structure(table, Config)
+    except Mistakes as mistakes:
+        found.extend(mistakes.mistakes)
+    found.extend(config_checks.mistakes(table, language))
+    if config is None or found:
+        raise ConfigError(path, tuple(found), language)
+    return config
+
+
+def _read(path: Path) -> tuple[Mapping[str, Any], Language]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ConfigError(path, (Mistake("", reason),), "en") from error
+    return table, "ru" if table.get("language") == "ru" else "en"
+
+
+def _check_name(key: str, value: str) -> None:
+    if not _NAME.fullmatch(value):
+        raise ValueError(f"{key} must be 1-32 letters, digits, - or _")

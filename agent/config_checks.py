@@ -1,0 +1,106 @@
+"""What the types of config.toml cannot say: names that must fit together, and the options of each named driver.
+
+Works on the parsed TOML itself and steps over whatever has the wrong type, so that these mistakes are found together
+with those of the types, in one run.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from drivers import registry
+from drivers.base import AnyDriver, Kind
+from loyalty.i18n import text
+from loyalty.strict import Mistake, Mistakes, structure
+
+Table = Mapping[str, Any]
+
+
+def mistakes(table: Table, language: str) -> Iterator[Mistake]:
+    """Yield every mistake in names, references and driver options, with its key path."""
+    tills, scanners, printers = (_tables(table, key) for key in ("till", "scanner", "printer"))
+    yield from _doubled("till", "id", tills, language)
+    yield from _doubled("scanner", "name", scanners, language)
+    yield from _doubled("printer", "name", printers, language)
+    yield from _references(tills, _names(scanners), _names(printers), language)
+    yield from _drivers("scanner", scanners, language)
+    yield from _drivers("printer", printers, language)
+
+
+def _tables(table: Table, key: str) -> list[Table]:
+    """All tables of that name; anything else becomes an empty table, so that places keep their numbers."""
+    found = table.get(key)
+    return [each if isinstance(each, Mapping) else {} for each in found] if isinstance(found, list) else []
+
+
+def _names(tables: Iterable[Table]) -> list[str]:
+    return [each["name"] for each in tables if isinstance(each.get("name"), str)]
+
+
+def _doubled(kind: str, key: str, tables: list[Table], language: str) -> Iterator[Mistake]:
+    seen: Counter[str] = Counter()
+    for number, each in enumerate(tables):
+        name = each.get(key)
+        if isinstance(name, str):
+            seen[name] += 1
+            if seen[name] > 1:
+                yield Mistake(f"{kind}[{number}].{key}", text("config.doubled", language, name=name))
+
+
+def _references(tills: list[Table], scanners: list[str], printers: list[str], language: str) -> Iterator[Mistake]:
+    owner: dict[str, str] = {}
+    for number, till in enumerate(tills):
+        printer = till.get("printer")
+        if isinstance(printer, str) and printer not in printers:
+            yield Mistake(f"till[{number}].printer", _unknown("printer", printer, printers, language))
+        wanted = till.get("scanners")
+        for place, scanner in enumerate(wanted if isinstance(wanted, list) else ()):
+            path = f"till[{number}].scanners[{place}]"
+            if not isinstance(scanner, str):
+                continue
+            if scanner not in scanners:
+                yield Mistake(path, _unknown("scanner", scanner, scanners, language))
+            elif scanner in owner:
+                yield Mistake(path, text("config.scanner_taken", language, name=scanner, till=owner[scanner]))
+            owner.setdefault(scanner, str(till.get("id")))
+
+
+def _unknown(kind: str, name: str, known: list[str], language: str) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return text(f"config.no_{kind}_near", language, name=name, near=near[0])
+    return text(f"config.no_{kind}", language, name=name)
+
+
+def _drivers(kind: Kind, tables: list[Table], language: str) -> Iterator[Mistake]:
+    for number, each in enumerate(tables):
+        name, options = each.get("driver"), each.get("options", {})
+        if not isinstance(name, str) or not isinstance(options, Mapping):
+            continue
+        driver = _find(kind, name)
+        if driver is None:
+            yield Mistake(f"{kind}[{number}].driver", _no_driver(kind, name, language))
+            continue
+        try:
+            structure(options, driver.options)
+        except Mistakes as found:
+            for mistake in found.mistakes:
+                yield Mistake(f"{kind}[{number}].options.{mistake.path}", mistake.text)
+
+
+def _find(kind: Kind, name: str) -> AnyDriver | None:
+    try:
+        return registry.find(kind, name)
+    except LookupError:
+        return None
+
+
+def _no_driver(kind: Kind, name: str, language: str) -> str:
+    known = registry.names(kind)
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return text("config.no_driver_near", language, name=name, near=near[0])
+    return text("config.no_driver", language, name=name, known=", ".join(known))
