@@ -1,0 +1,108 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.framing import Frame, Framer
+
+CODE = b"]E02900000000018"
+
+
+def frames(framer: Framer, chunks: list[bytes]) -> list[bytes]:
+    return [frame.data for chunk in chunks for frame in framer.feed(chunk, 0.0)]
+
+
+@pytest.mark.parametrize("suffix", [b"\r", b"\n", b"\r\n", b"\r\r", b"\n\r\n\r"])
+@pytest.mark.parametrize("cut", range(len(CODE) + 4))
+def test_a_code_is_one_frame_wherever_it_is_cut(suffix: bytes, cut: int) -> None:
+    sent = CODE + suffix
+    assert frames(Framer(), [sent[:cut], sent[cut:]]) == [CODE]
+
+
+def test_several_codes_in_one_chunk() -> None:
+    assert frames(Framer(), [b"1\r\n2\r\n3\r\n4"]) == [b"1", b"2", b"3"]
+
+
+def test_other_terminators() -> None:
+    assert frames(Framer(terminators=(9, 3)), [b"a\rb\tc\x03d"]) == [b"a\rb", b"c"]
+    assert frames(Framer(terminators=(ord("]"), ord("^"))), [b"a]b^c"]) == [b"a", b"b"]
+
+
+def test_the_group_separator_is_no_terminator() -> None:
+    assert frames(Framer(), [b"\x1d0104600000000000\x1d91\r"]) == [b"\x1d0104600000000000\x1d91"]
+
+
+def test_without_terminators_only_silence_ends_a_frame() -> None:
+    framer = Framer(terminators=())
+    assert framer.feed(b"a\r\nb", 1.0) == []
+    assert framer.expire(1.05) == [Frame(b"a\r\nb", 1.0)]
+
+
+def test_silence_ends_a_code_without_suffix() -> None:
+    framer = Framer(idle=0.05)
+    assert framer.deadline is None
+    assert framer.feed(b"29", 10.0) == framer.feed(b"00", 10.04) == []
+    assert framer.deadline == pytest.approx(10.09)
+    assert framer.expire(10.08) == []
+    assert framer.expire(10.09) == [Frame(b"2900", 10.04)]
+    assert framer.deadline is None
+    assert framer.expire(99.0) == []
+
+
+def test_a_late_reader_does_not_split_a_code() -> None:
+    framer = Framer(idle=0.05)
+    framer.feed(b"2900", 1.0)
+    assert framer.feed(b"0018\r", 9.0) == [Frame(b"29000018", 9.0)]
+
+
+def test_a_stall_in_a_scanner_with_suffix_gives_a_partial_frame_once() -> None:
+    framer = Framer()
+    framer.feed(b"1111\r", 0.0)
+    framer.feed(b"22", 1.0)
+    assert framer.expire(2.0) == [Frame(b"22", 1.0, partial=True)]
+    framer.feed(b"3333", 3.0)  # its suffix has been switched off
+    assert framer.expire(4.0) == [Frame(b"3333", 3.0)]
+
+
+def test_what_an_unplugged_scanner_leaves_behind_is_partial_and_never_glued_on() -> None:
+    framer = Framer()
+    framer.feed(b"2900", 1.0)
+    assert framer.drop() == Frame(b"2900", 1.0, partial=True)
+    assert framer.drop() is None
+    assert framer.feed(b"5901234123457\r", 2.0) == [Frame(b"5901234123457", 2.0)]
+
+
+def test_endless_noise_is_bounded_dropped_and_counted() -> None:
+    framer = Framer(limit=100)
+    for _ in range(1000):
+        assert framer.feed(b"\x00" * 10, 1.0) == []
+    assert framer.noise == 10_000
+    assert framer.feed(b"tail\r29\r", 2.0) == [Frame(b"29", 2.0)]
+    assert framer.noise == 10_004
+
+
+def test_noise_is_ended_by_silence_too() -> None:
+    framer = Framer(limit=4)
+    framer.feed(b"12345", 1.0)
+    assert framer.deadline == pytest.approx(1.05)
+    assert framer.expire(1.05) == []
+    assert framer.feed(b"1234\r", 2.0) == [Frame(b"1234", 2.0)]
+
+
+@given(
+    st.lists(st.binary(max_size=12) | st.sampled_from([b"\r", b"\n", b"\r\n", b"2900000000018"]), max_size=30),
+    st.data(),
+)
+def test_any_chunking_of_the_same_bytes_gives_the_same_frames(pieces: list[bytes], data: st.DataObject) -> None:
+    sent = b"".join(pieces)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=20)))
+    chunks = [sent[start:end] for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True)]
+    whole, cut = Framer(limit=16), Framer(limit=16)
+    assert frames(whole, [sent]) == frames(cut, chunks)
+    assert (whole.noise, whole.drop()) == (cut.noise, cut.drop())
+
+
+@given(st.lists(st.binary(max_size=20), max_size=30))
+def test_no_byte_is_made_up_and_none_is_lost(chunks: list[bytes]) -> None:
+    framer = Framer()
+    kept = b"".join(frames(framer, chunks)) + (rest.data if (rest := framer.drop()) else b"")
+    assert kept == b"".join(chunks).replace(b"\r", b"").replace(b"\n", b"")
