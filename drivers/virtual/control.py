@@ -108,9 +108,9 @@ def call(address: str, request: Request, timeout: float = 5.0) -> dict[str, obje
 
 
 def text(request: Request, key: str, default: str | None = None) -> str:
-    """The string at `key`. Raises ControlError when it is missing without a default or is no string."""
+    """The string at `key`. Raises ControlError when it is missing without a default or is no string that UTF-8 can hold."""
     value = request.get(key, default)
-    if not isinstance(value, str):
+    if not isinstance(value, str) or any("\ud800" <= letter <= "\udfff" for letter in value):
         raise ControlError(f"{key!r} must be a string")
     return value
 
@@ -132,4 +132,4 @@ def _parse(line: bytes) -> Request | None:
 
 
 def _line(message: Request) -> bytes:
-    return json.dumps(message, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(message).encode() + b"\n"

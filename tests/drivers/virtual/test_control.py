@@ -39,6 +39,7 @@ def test_a_request_is_answered(address: str) -> None:
         ({"do": "sing"}, "unknown command 'sing', known: echo"),
         ({"do": "echo"}, "'word' must be a string"),
         ({"do": "echo", "word": 3}, "'word' must be a string"),
+        ({"do": "echo", "word": "\ud800"}, "'word' must be a string"),
         ({"do": "echo", "word": "a", "times": -1}, "'times' must be a whole number"),
         ({"do": "echo", "word": "a", "times": True}, "'times' must be a whole number"),
     ],

@@ -1,0 +1,76 @@
+"""Peers of the drivers: the virtual scanner in a thread."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from drivers.virtual import scanner
+from drivers.virtual.control import call
+
+Until = Callable[[Callable[[], bool]], None]
+
+
+@pytest.fixture
+def until() -> Until:
+    """Wait for a condition, at most 5 s."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        deadline, tick = time.monotonic() + 5, threading.Event()
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen within 5 s"
+            tick.wait(0.005)
+
+    return wait
+
+
+@dataclass
+class VirtualScanner:
+    """Where a running virtual scanner can be reached."""
+
+    device: str
+    control: str
+    thread: threading.Thread
+    stop: threading.Event
+
+    def do(self, what: str, **request: object) -> dict[str, object]:
+        return call(self.control, {"do": what, **request})
+
+    def scan(self, code: str, **request: object) -> None:
+        self.do("scan", code=code, **request)
+
+    def state(self, name: str) -> object:
+        return self.do("state")[name]
+
+
+@pytest.fixture
+def start_scanner() -> Iterator[Callable[[scanner.Options], VirtualScanner]]:
+    """Start a virtual scanner in a thread; all are stopped at the end, and must stop at once."""
+    started: list[VirtualScanner] = []
+
+    def start(options: scanner.Options) -> VirtualScanner:
+        lines: queue.Queue[str] = queue.Queue()
+        stop = threading.Event()
+        thread = threading.Thread(target=scanner.run, args=(options, stop, lines.put), daemon=True)
+        thread.start()
+        _, device, control = lines.get(timeout=5).split(" ")
+        started.append(VirtualScanner(device.removeprefix("device="), control.removeprefix("control="), thread, stop))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop.set()
+        each.thread.join(1)
+        assert not each.thread.is_alive()
+
+
+@pytest.fixture(params=["tcp", "pty"])
+def virtual_scanner(
+    request: pytest.FixtureRequest, start_scanner: Callable[[scanner.Options], VirtualScanner], tmp_path: Path
+) -> VirtualScanner:
+    """A running virtual scanner, once on TCP and once on a pty."""
+    return start_scanner(scanner.Options(pty=str(tmp_path / "scanner") if request.param == "pty" else ""))
