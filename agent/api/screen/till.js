@@ -1,0 +1,147 @@
+// The cashier page: one EventSource, one paint per event. Nothing is typed here and nothing is kept here.
+
+const words = JSON.parse(document.body.dataset.words);
+const language = document.documentElement.lang;
+const events = `/v1/tills/${encodeURIComponent(document.body.dataset.till)}/events`;
+const SILENCE_MS = 12_000; // the agent beats every 5 s
+const RETRY_MS = 2_000;
+
+const NOTHING = "—";
+const SIGNS = {
+  idle: "card", member: "ok", card_only: "card", unknown_code: "down", sold: "ok", unavailable: "warning",
+  connecting: "none", no_contact: "warning", not_paired: "warning", full: "warning",
+};
+const SLOTS = { network: ["network", "programme"], queue: ["queue", "till"], printer: ["printer"], scanner: ["scanner"] };
+const WORST_FIRST = ["down", "warning", "ok"];
+const HEALTH_SIGNS = { ok: "ok", warning: "warning", down: "down", none: "none" };
+
+const place = (id) => document.getElementById(id);
+
+function put(id, text) {
+  const element = place(id);
+  if (element.textContent !== text) element.textContent = text; // the same again is not read aloud again
+}
+
+const fill = (text, hole, value) => text.replace(`{${hole}}`, value);
+const inLanguage = (texts) => (texts && (texts[language] ?? Object.values(texts)[0])) || "";
+
+function points(amount, decimals) {
+  if (amount === null) return NOTHING;
+  const whole = amount % 10 ** decimals === 0;
+  const digits = whole ? 0 : decimals;
+  const format = new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: "always" });
+  return format.format(amount / 10 ** decimals);
+}
+
+function money(minor, currency) {
+  if (minor === null || currency === null) return NOTHING;
+  const format = new Intl.NumberFormat(language, { style: "currency", currency, currencyDisplay: "narrowSymbol" });
+  return format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
+}
+
+function age(asOf) {
+  const at = new Date(asOf);
+  const today = at.toDateString() === new Date().toDateString();
+  const day = today ? {} : { day: "numeric", month: "long" };
+  return fill(words.as_of, "time", at.toLocaleString(language, { ...day, hour: "2-digit", minute: "2-digit" }));
+}
+
+function underBalance(view) {
+  if (view.balance < 0) return fill(words.debt, "points", points(-view.balance, view.point_decimals));
+  return view.as_of === null ? "" : age(view.as_of);
+}
+
+// Who stands there, and what else there is to say of it
+function who(view) {
+  if (view.state === "member") return [view.greeting ?? words.member, ""];
+  if (view.state === "sold") return [words.sold, view.greeting ?? ""];
+  return [words[view.state], words[`${view.state}_more`]];
+}
+
+function paint(view) {
+  const [headline, more] = who(view);
+  const sold = view.state === "sold";
+  const paidWithPoints = sold || view.redeemed > 0;
+  const decimals = view.point_decimals;
+  document.body.dataset.state = view.state;
+  place("sign").setAttribute("href", `#sign-${SIGNS[view.state]}`);
+  put("headline", headline);
+  put("more", more);
+  put("tier", inLanguage(view.tier_name) || view.tier || "");
+  put("balance", view.balance === null ? NOTHING : points(Math.max(0, view.balance), decimals));
+  put("as-of", underBalance(view));
+  put("earns-label", sold ? words.earned : words.earns);
+  put("earns", view.earns === null ? NOTHING : `+${points(view.earns, decimals)}`);
+  put("redeem-label", paidWithPoints ? words.redeemed : words.max_redeem);
+  put("redeem", points(paidWithPoints ? view.redeemed : view.max_redeem, decimals));
+  put("pay", money(view.pay, view.currency));
+  put("say", inLanguage(view.say));
+  put("notice", inLanguage(view.notice));
+  place("balance").dataset.long = String(place("balance").textContent.length > 6);
+}
+
+const EMPTY = {
+  greeting: null, tier: null, tier_name: null, balance: null, as_of: null, earns: null, max_redeem: null,
+  redeemed: null, pay: null, total: null, currency: null, point_decimals: 0, say: {}, notice: null,
+};
+
+function paintBar(board) {
+  for (const [slot, parts] of Object.entries(SLOTS)) {
+    const mine = board.filter((one) => parts.includes(one.part));
+    const rank = (one) => WORST_FIRST.indexOf(one.state);
+    const shown = mine.sort((a, b) => rank(a) - rank(b))[0];
+    const health = shown ? shown.state : "none";
+    const item = place(`part-${slot}`);
+    item.dataset.health = health;
+    item.querySelector("use").setAttribute("href", `#sign-${HEALTH_SIGNS[health]}`);
+    item.querySelector(".text").textContent = shown ? inLanguage(shown.text) : words.no_news;
+  }
+}
+
+// Words for a stream that does not come: the balance of somebody who has left must not stay on the screen
+function lost(state) {
+  paint({ ...EMPTY, state });
+  paintBar([]);
+}
+
+async function reason() {
+  try {
+    const { status } = await fetch(events, { method: "HEAD" });
+    if (status === 401 || status === 403) return "not_paired";
+    return status === 503 ? "full" : "no_contact";
+  } catch {
+    return "no_contact";
+  }
+}
+
+let silence;
+
+function heard(action) {
+  return (event) => {
+    clearTimeout(silence);
+    silence = setTimeout(() => again(source), SILENCE_MS);
+    action(JSON.parse(event.data));
+  };
+}
+
+let source;
+
+function connect() {
+  source = new EventSource(events);
+  source.addEventListener("view", heard(paint));
+  source.addEventListener("status", heard(paintBar));
+  source.addEventListener("beat", heard(() => {}));
+  source.addEventListener("error", () => again(source));
+}
+
+// EventSource gives up for good on an HTTP error, so every loss is the same here: say why, wait, connect anew
+async function again(ended) {
+  clearTimeout(silence);
+  ended.close();
+  if (ended !== source) return;
+  source = null;
+  lost(await reason());
+  setTimeout(connect, RETRY_MS);
+}
+
+connect();
