@@ -5,7 +5,7 @@ Device    whatever sends its codes as plain bytes; `port` is /dev/ttyUSB0, /dev/
 Manual    pyserial 3.5; the scanner's own for "USB COM", "serial" or "TCP server" mode and its suffix (CR LF is best).
 Quirks    Read in chunks: pyserial's readline() costs 28 ms a code on CDC-ACM, where a chunk costs 0.5.
           An open handle keeps the node's number busy after an unplug: close at the first error.
-          A pty has no modem lines and refuses 7 bits with a bare termios.error; in_waiting raises a bare OSError.
+          A pty has no modem lines, and 7 bits end in a bare termios.error with some kernels; in_waiting raises a bare OSError.
           The lock is flock, so another program that does not ask for it is not kept out.
           Bytes sent while nobody had the port open are thrown away when it opens.
 """
@@ -33,6 +33,7 @@ else:
     _FOREIGN = (OSError, termios.error)
 
 _CHUNK = 4096
+_FASTEST = 4_000_000
 _BUSY = {errno.EBUSY, errno.EAGAIN}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTTY, errno.EISDIR}
 _RIGHTS = {errno.EACCES, errno.EPERM}
@@ -51,8 +52,8 @@ class Options:
     def __post_init__(self) -> None:
         if not self.port:
             raise ValueError("port is empty")
-        if self.baudrate <= 0:
-            raise ValueError(f"baudrate {self.baudrate} must be more than 0")
+        if not 0 < self.baudrate <= _FASTEST:
+            raise ValueError(f"baudrate {self.baudrate}: 1 to {_FASTEST}")
         if "://" in self.port and not _is_socket(self.port):
             raise ValueError(f"port {self.port!r}: the only address form is socket://HOST:PORT")
 
