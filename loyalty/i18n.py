@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Literal
@@ -17,6 +17,8 @@ from loyalty.money import exponent
 from loyalty.quote import Texts
 
 Language = Literal["ru", "en"]
+
+Param = str | int | Callable[[Language], str]
 
 LANGUAGES: tuple[Language, ...] = ("ru", "en")
 
@@ -31,9 +33,14 @@ def text(key: str, language: Language, **params: str | int) -> str:
     return _catalogue(language)[key].format(**params)
 
 
-def texts(key: str, **params: str | int) -> Texts:
-    """Return the sentence in every language, with the same parameters in each."""
-    return {language: text(key, language, **params) for language in LANGUAGES}
+def texts(key: str, **params: Param) -> Texts:
+    """Return the sentence in every language; a parameter that is a function is asked for its word in each."""
+    return {
+        language: text(
+            key, language, **{name: each(language) if callable(each) else each for name, each in params.items()}
+        )
+        for language in LANGUAGES
+    }
 
 
 def counted(noun: str, count: int, language: Language) -> str:
@@ -64,7 +71,7 @@ def percent(basis_points: int, language: Language) -> str:
     return text("number.percent", language, digits=digits).replace(" ", NO_BREAK)
 
 
-def named(names: Mapping[str, str], language: Language, otherwise: str) -> str:
+def named(names: Mapping[Language, str], language: Language, otherwise: str) -> str:
     """Return a retailer's own word for a thing: in this language, else in any, else `otherwise` (its id)."""
     return names.get(language) or next(iter(names.values()), otherwise)
 

@@ -6,7 +6,7 @@ RFC 3339 with offset. The structs are the wire format as well: msgspec reads and
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
@@ -37,13 +37,18 @@ class Basket(msgspec.Struct, frozen=True):
 
 
 class Counters(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Values of the periods that contain the receipt's time, before it: {"lifetime": 4, "month": 2, "day": 0}."""
+    """Values of the periods that contain the receipt's time, before it: {"lifetime": 4, "month": 2, "day": 0}.
+
+    `on` is the local day that these periods contain; the engine and `loyalty.member` roll them over from there. None =
+    they are already those of the receipt's own day. A period that is absent is 0.
+    """
 
     purchases: dict[str, int] = {}
     turnover: dict[str, int] = {}
     earnings: dict[str, int] = {}
     redemptions: dict[str, int] = {}
     redeemed: dict[str, int] = {}
+    on: date | None = None
 
 
 class MemberState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,0 +1,44 @@
+"""What a sale does to a member: one pure `apply` for the till (replica plus own unsent rows) and for the server."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+
+from loyalty import counters
+from loyalty.quote import MemberState
+from loyalty.wire import Sale
+
+
+def rolled(state: MemberState, day: date) -> MemberState:
+    """Return the member as he stands on a local day of the programme (`Programme.day`); his age (`as_of`) stays.
+
+    What a quote was asked with belongs into the sale (`Sale.member_state`) in this form, so that `apply` knows the day.
+    """
+    return msgspec.structs.replace(state, counters=counters.rolled(state.counters, day))
+
+
+def apply(state: MemberState, sale: Sale) -> MemberState:
+    """Return the member after a sale, by the numbers that were printed. `as_of` stays: nothing was heard of the server.
+
+    The tier is the one that the till saw, where it knew the member; `loyalty.rules.tiers.held` tells it from counters.
+    """
+    quote, before = sale.quote, sale.member_state
+    known = before is not None and before.as_of is not None
+    counts = before is None or before.consent != "withdrawn"
+    receipt = counters.Receipt(quote.pay, quote.earned, quote.redeemed)
+    return msgspec.structs.replace(
+        state,
+        balance=state.balance - quote.redeemed + quote.earned,
+        counters=counters.counted(state.counters, _day(sale), receipt) if counts else state.counters,
+        coupons=tuple(code for code in state.coupons if code not in quote.coupons_used),
+        stamps={**state.stamps, **quote.stamps_after},
+        tier=quote.tier_after if known else state.tier,
+    )
+
+
+def _day(sale: Sale) -> date:
+    """The sale's local day. After midnight it is later than the business day; a replica's own day may be older."""
+    on = sale.member_state.counters.on if sale.member_state is not None else None
+    return max(on or date.min, sale.receipt.business_day)
