@@ -1,0 +1,124 @@
+"""A receipt as data: the finished text of one slip, with no idea of columns, fonts or printers.
+
+This is what a print job stores and seals, so it must read back to the same slip for years: JSON in, JSON out, defaults
+left out. Every text is made printable as the element is made (see `printable`), so no document can carry control bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec.structs import force_setattr
+
+from receipt_templates.printable import printable
+
+Align = Literal["left", "center", "right"]
+Size = Literal[1, 2]
+
+QR_LIMIT = 331  # bytes of a version 13-M symbol: the largest that 58 mm paper takes at 4 dots a module
+
+
+class DocumentError(ValueError):
+    """Stored bytes that are not a document."""
+
+
+class Text(msgspec.Struct, frozen=True, tag="text", omit_defaults=True):
+    """A paragraph, wrapped where it must be; `width` and `height` multiply the letters."""
+
+    text: str
+    bold: bool = False
+    width: Size = 1
+    height: Size = 1
+    align: Align = "left"
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "text", printable(self.text))
+
+
+class Columns(msgspec.Struct, frozen=True, tag="columns", omit_defaults=True):
+    """A name at the left edge and its value at the right edge of the same line."""
+
+    left: str
+    right: str
+    bold: bool = False
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "left", printable(self.left))
+        force_setattr(self, "right", printable(self.right))
+
+
+class Rule(msgspec.Struct, frozen=True, tag="rule", omit_defaults=True):
+    """A line across the paper, drawn with one character."""
+
+    char: str = "-"
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "char", printable(self.char))
+        if len(self.char) != 1:
+            raise ValueError(f"a rule is drawn with one character, not {self.char!r}")
+
+
+class Progress(msgspec.Struct, frozen=True, tag="progress", omit_defaults=True):
+    """A bar that is `share_bp` / 10000 full."""
+
+    share_bp: Annotated[int, msgspec.Meta(ge=0, le=10000)]
+
+
+class Qr(msgspec.Struct, frozen=True, tag="qr", omit_defaults=True):
+    """A QR code with its quiet zone and, under it, a line that says where it leads."""
+
+    payload: str
+    caption: str = ""
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "payload", printable(self.payload))
+        force_setattr(self, "caption", printable(self.caption))
+        if not 0 < len(self.payload.encode()) <= QR_LIMIT:
+            raise ValueError(f"a QR code holds 1 to {QR_LIMIT} bytes, not {len(self.payload.encode())}")
+
+
+class Feed(msgspec.Struct, frozen=True, tag="feed", omit_defaults=True):
+    """Empty lines."""
+
+    lines: Annotated[int, msgspec.Meta(ge=1, le=20)] = 1
+
+
+Element = Text | Columns | Rule | Progress | Qr | Feed
+
+
+class Document(msgspec.Struct, frozen=True):
+    """One slip, from top to bottom; the cut at its end is implied."""
+
+    elements: tuple[Element, ...]
+    language: Literal["ru", "en"]
+
+    def texts(self) -> Iterator[str]:
+        """Every piece of text that will stand on the paper as letters."""
+        for element in self.elements:
+            match element:
+                case Text(text=text):
+                    yield text
+                case Columns(left=left, right=right):
+                    yield from (left, right)
+                case Rule(char=char):
+                    yield char
+                case Qr(caption=caption):
+                    yield caption
+
+
+_decoder = msgspec.json.Decoder(Document)
+
+
+def to_json(document: Document) -> bytes:
+    """The stored form; equal documents give equal bytes."""
+    return msgspec.json.encode(document)
+
+
+def from_json(stored: bytes) -> Document:
+    """The document that `to_json` stored. Raises DocumentError."""
+    try:
+        return _decoder.decode(stored)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise DocumentError(f"not a receipt document: {error}") from error
