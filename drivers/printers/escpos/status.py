@@ -1,0 +1,172 @@
+"""What a printer says back, and what to ask it.
+
+Replies come on one line without frames and in any mixture: answers to DLE EOT, the answer to GS r (the fence: a printer
+sends it when everything before it is on the paper), automatic status (ASB) at any moment, texts, XON and XOFF in between.
+They are told apart by their fixed bits alone. All DLE EOT answers look alike, so `Replies` must be told what was asked.
+
+    replies = Replies()
+    replies.asked(2, 4)
+    printer.write(ASK_OFFLINE + ASK_PAPER, timeout)
+    answers = replies.feed(printer.read(timeout))    # [Answer(2, 0x12), Answer(4, 0x12)]
+    condition({answer.query: answer.bits ...}).problem     # None: ready
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+ASK_PRINTER, ASK_OFFLINE, ASK_ERROR, ASK_PAPER = (b"\x10\x04" + bytes([query]) for query in (1, 2, 3, 4))
+"""DLE EOT 1 to 4: obeyed at once, also off-line and in the middle of a job."""
+
+FENCE = b"\x1dr\x01"
+"""GS r 1: answered with a `Fence` in order with the data, so never while the printer holds a job."""
+
+ASB_ON, ASB_OFF = b"\x1da\x0f", b"\x1da\x00"
+"""GS a: from now on an `Automatic` at once and at each change. ESC @ turns it off too."""
+
+Problem = Literal["paper_out", "cover_open", "cutter", "error", "offline"]
+
+_XON, _XOFF = 0x11, 0x13
+_BLOCK_STARTS = frozenset({0x37, 0x3B, 0x3D, 0x5F})
+_BLOCK_LIMIT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """To DLE EOT `query`; None when nothing was asked."""
+
+    query: int | None
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """To GS r: all data before it has been printed."""
+
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Automatic:
+    """Automatic status, four bytes."""
+
+    bits: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A text or an id, without its NUL: `5F` maker and model, `37 22` the id of a printed job."""
+
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """XON (go on) or XOFF (stop sending)."""
+
+    go_on: bool
+
+
+Reply = Answer | Fence | Automatic | Block | Flow
+
+
+class Replies:
+    """Sorts the bytes from a printer; they may arrive in any pieces."""
+
+    def __init__(self) -> None:
+        self._asked: deque[int] = deque()
+        self._partial = bytearray()  # of an automatic status or a block
+
+    def asked(self, *queries: int) -> None:
+        """Note the DLE EOT numbers just sent. Older ones without an answer are given up."""
+        self._asked = deque(queries)
+
+    def feed(self, chunk: bytes) -> list[Reply]:
+        """The replies that are complete now."""
+        return [reply for byte in chunk if (reply := self._take(byte)) is not None]
+
+    def _take(self, byte: int) -> Reply | None:
+        if byte in (_XON, _XOFF):
+            return Flow(byte == _XON)
+        if self._partial and self._partial[0] in _BLOCK_STARTS:
+            return self._block(byte)
+        if byte & 0x93 == 0x12:
+            return Answer(self._asked.popleft() if self._asked else None, byte)
+        if self._partial and byte & 0x90 == 0:
+            return self._automatic(byte)
+        self._partial.clear()
+        if byte & 0x93 == 0x10 or byte in _BLOCK_STARTS:
+            self._partial.append(byte)
+            return None
+        return Fence(byte) if byte & 0x90 == 0 else None
+
+    def _automatic(self, byte: int) -> Automatic | None:
+        self._partial.append(byte)
+        if len(self._partial) < 4:
+            return None
+        whole = Automatic(bytes(self._partial))
+        self._partial.clear()
+        return whole
+
+    def _block(self, byte: int) -> Block | None:
+        if byte != 0:
+            self._partial.append(byte)
+        if byte != 0 and len(self._partial) < _BLOCK_LIMIT:
+            return None
+        whole = Block(bytes(self._partial))
+        self._partial.clear()
+        return whole
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How the printer is. `paper_low` prints on, but the cashier should know."""
+
+    offline: bool = False
+    cover_open: bool = False
+    paper_out: bool = False
+    paper_low: bool = False
+    cutter: bool = False
+    error: bool = False
+
+    @property
+    def problem(self) -> Problem | None:
+        """What keeps it from printing, the one that a person should mend first; None = ready."""
+        if self.cover_open:
+            return "cover_open"
+        if self.paper_out:
+            return "paper_out"
+        if self.cutter:
+            return "cutter"
+        if self.error:
+            return "error"
+        return "offline" if self.offline else None
+
+
+def condition(answers: Mapping[int, int]) -> Condition:
+    """From the bits of any of the DLE EOT answers, by query."""
+    printer, offline, error, paper = (answers.get(query, 0) for query in (1, 2, 3, 4))
+    return Condition(
+        offline=bool(printer & 0x08),
+        cover_open=bool(offline & 0x04),
+        paper_out=bool(offline & 0x20) or bool(paper & 0x60),
+        paper_low=bool(paper & 0x0C),
+        cutter=bool(error & 0x08),
+        error=bool(offline & 0x40) or bool(error & 0x64),
+    )
+
+
+def automatic_condition(status: Automatic) -> Condition:
+    """From an automatic status."""
+    printer, error, paper, _ = status.bits
+    return Condition(
+        offline=bool(printer & 0x08),
+        cover_open=bool(printer & 0x20),
+        paper_out=bool(paper & 0x0C),
+        paper_low=bool(paper & 0x03),
+        cutter=bool(error & 0x08),
+        error=bool(error & 0x64),
+    )
