@@ -13,13 +13,13 @@ from typing import Any
 
 from drivers import registry
 from drivers.base import AnyDriver, Kind
-from loyalty.i18n import text
+from loyalty.i18n import Language, text
 from loyalty.strict import Mistake, Mistakes, structure
 
 Table = Mapping[str, Any]
 
 
-def mistakes(table: Table, language: str) -> Iterator[Mistake]:
+def mistakes(table: Table, language: Language) -> Iterator[Mistake]:
     """Yield every mistake in names, references and driver options, with its key path."""
     tills, scanners, printers = (_tables(table, key) for key in ("till", "scanner", "printer"))
     yield from _doubled("till", "id", tills, language)
@@ -40,7 +40,7 @@ def _names(tables: Iterable[Table]) -> list[str]:
     return [each["name"] for each in tables if isinstance(each.get("name"), str)]
 
 
-def _doubled(kind: str, key: str, tables: list[Table], language: str) -> Iterator[Mistake]:
+def _doubled(kind: str, key: str, tables: list[Table], language: Language) -> Iterator[Mistake]:
     seen: Counter[str] = Counter()
     for number, each in enumerate(tables):
         name = each.get(key)
@@ -50,7 +50,7 @@ def _doubled(kind: str, key: str, tables: list[Table], language: str) -> Iterato
                 yield Mistake(f"{kind}[{number}].{key}", text("config.doubled", language, name=name))
 
 
-def _references(tills: list[Table], scanners: list[str], printers: list[str], language: str) -> Iterator[Mistake]:
+def _references(tills: list[Table], scanners: list[str], printers: list[str], language: Language) -> Iterator[Mistake]:
     owner: dict[str, str] = {}
     for number, till in enumerate(tills):
         printer = till.get("printer")
@@ -68,14 +68,14 @@ def _references(tills: list[Table], scanners: list[str], printers: list[str], la
             owner.setdefault(scanner, str(till.get("id")))
 
 
-def _unknown(kind: str, name: str, known: list[str], language: str) -> str:
+def _unknown(kind: str, name: str, known: list[str], language: Language) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return text(f"config.no_{kind}_near", language, name=name, near=near[0])
     return text(f"config.no_{kind}", language, name=name)
 
 
-def _drivers(kind: Kind, tables: list[Table], language: str) -> Iterator[Mistake]:
+def _drivers(kind: Kind, tables: list[Table], language: Language) -> Iterator[Mistake]:
     for number, each in enumerate(tables):
         name, options = each.get("driver"), each.get("options", {})
         if not isinstance(name, str) or not isinstance(options, Mapping):
@@ -98,7 +98,7 @@ def _find(kind: Kind, name: str) -> AnyDriver | None:
         return None
 
 
-def _no_driver(kind: Kind, name: str, language: str) -> str:
+def _no_driver(kind: Kind, name: str, language: Language) -> str:
     known = registry.names(kind)
     near = difflib.get_close_matches(name, known, n=1)
     if near:

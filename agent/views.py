@@ -62,6 +62,13 @@ class ReceiptRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fp: str | None = None
 
 
+class ScanSeen(msgspec.Struct, frozen=True):
+    """A code was scanned at this till; never the code itself."""
+
+    device: str
+    kind: CodeKind
+
+
 class SlipData(msgspec.Struct, frozen=True):
     """The loyalty slip as lines of text and the payload of its QR, for a POS that prints by itself."""
 

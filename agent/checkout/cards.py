@@ -1,0 +1,114 @@
+"""Codes at the checkout: whose card is it, and what does that change for the receipt that is open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agent.checkout.model import (
+    Announce,
+    Attached,
+    Context,
+    Effect,
+    Finding,
+    FindMember,
+    MemberFound,
+    Offer,
+    Respond,
+    State,
+)
+from agent.checkout.offer import make_offer
+from agent.checkout.view import view
+from agent.messages import Identify, Reply, Scanned
+from agent.problems import problem
+from agent.views import CodeKind, Identified
+from loyalty.codes import MemberCard, Product, classify
+from loyalty.i18n import texts
+
+NOTICE_STAYS = 10.0
+"""Seconds that "not a loyalty code" and the like stay on the screen."""
+
+MEMBER_STAYS = 300.0
+"""Seconds after which a member without a receipt leaves, so that the next customer does not become him."""
+
+Step = tuple[State, tuple[Effect, ...]]
+
+
+def on_scan(state: State, event: Scanned, context: Context) -> Step:
+    """A member card is looked up, an article number is not ours to say anything about, all else is told."""
+    if not context.ready:
+        return state, ()
+    if event.partial:
+        return notice(begin(state), "till.scan_cut", context), ()
+    code = classify(event.data, context.rules)
+    if isinstance(code, Product):
+        return state, ()
+    if isinstance(code, MemberCard):
+        return _find(state, code.card, None, event.device)
+    return _not_loyalty(state, context), (Announce(event.device, "not_loyalty"),)
+
+
+def on_identify(state: State, event: Identify, context: Context) -> Step:
+    """The POS asks with a code of its own scanner or keyboard."""
+    if not context.ready:
+        return state, (Respond(event.reply, problem("no_programme")),)
+    code = classify(event.code.encode("utf-8", "replace"), context.rules)
+    if isinstance(code, MemberCard):
+        return _find(state, code.card, event.reply, "")
+    after = _not_loyalty(state, context)
+    return after, (Respond(event.reply, Identified("not_loyalty", view(after, context))),)
+
+
+def on_found(state: State, event: MemberFound, context: Context) -> Step:
+    """Attach the card that was asked for, and no other."""
+    finding = state.finding
+    if finding is None or finding.card != event.card:
+        return state, ()
+    attached = Attached(event.card, event.known)
+    after = replace(begin(state), finding=None, attached=attached, unknown=False, notice=None, notice_until=None)
+    after = _requote(after, context) if after.offer else replace(after, idle_at=context.tick + MEMBER_STAYS)
+    kind: CodeKind = "member_card" if event.known else "card_only"
+    if finding.reply is None:
+        return after, (Announce(finding.device, kind),)
+    return after, (Respond(finding.reply, Identified(kind, view(after, context))),)
+
+
+def begin(state: State) -> State:
+    """After a sale the next thing that happens starts a new receipt."""
+    return State(waiting=state.waiting, finding=state.finding, shown=state.shown) if state.sold else state
+
+
+def notice(state: State, key: str, context: Context) -> State:
+    """Show a sentence to the cashier for a while."""
+    return replace(state, notice=texts(key), notice_until=context.tick + NOTICE_STAYS)
+
+
+def _find(state: State, card: str, reply: Reply | None, device: str) -> Step:
+    return replace(state, finding=Finding(card, reply, device)), (FindMember(card),)
+
+
+def _not_loyalty(state: State, context: Context) -> State:
+    state = begin(state)
+    return notice(replace(state, unknown=state.attached is None), "till.not_loyalty", context)
+
+
+def _requote(state: State, context: Context) -> State:
+    """Quote the open receipt again for the card that has just joined it.
+
+    Points of another card are not spent for this one. Where the money stays as the POS knows it, its quote id stays
+    too; where it changes, the old quote can still be committed, because the receipt may be closed already.
+    """
+    old, programme = state.offer, context.programme
+    if old is None or programme is None:
+        return state
+    same_card = old.attached is not None and state.attached is not None and old.attached.card == state.attached.card
+    made = make_offer(context, programme, old.basket, old.redeem if same_card else 0, state.attached, None)
+    if not isinstance(made, Offer):
+        return replace(state, offer=None, previous=old)
+    if _money(made) == _money(old):
+        return replace(state, offer=replace(made, id=old.id))
+    return replace(state, offer=made, previous=old)
+
+
+def _money(offer: Offer) -> tuple[object, ...]:
+    quote = offer.quote
+    return quote.total, quote.pay, quote.line_discounts, quote.line_redeemed

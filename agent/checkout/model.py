@@ -1,0 +1,263 @@
+"""The words of the checkout: what it is told (events), what it knows (State, Context) and what it asks for (effects).
+
+All of it is frozen data. Calls of the POS carry the future of their asker as an opaque token; an effect that takes time
+goes to its owner thread and comes back as an event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from agent.messages import Answer, CommitSale, Reply, TillEvent
+from agent.views import CodeKind, Sold, View
+from loyalty.codes import CodeRules
+from loyalty.i18n import Language
+from loyalty.programme import Programme
+from loyalty.quote import Basket, MemberState, Quote, Texts
+from loyalty.wire import Sale
+from receipt_templates.document import Document
+
+Redeem = int | Literal["max"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A member of this store as he is now: the replica with this till's own unsent sales counted in."""
+
+    member: str
+    greeting: str | None
+    state: MemberState
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The card that belongs to the open receipt. `known` is None for a card whose member is not in the replica."""
+
+    card: str
+    known: Known | None
+
+    @property
+    def state(self) -> MemberState:
+        """What the engine is told about the member."""
+        return self.known.state if self.known else MemberState(as_of=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A quote that may be committed: the basket, for whom, by which programme, at which time."""
+
+    id: str
+    at: datetime
+    basket: Basket
+    redeem: Redeem
+    quote: Quote
+    attached: Attached | None
+    state: MemberState | None  # the member as the engine was told, with his counters rolled to the receipt's day
+    token: str | None  # the enrolment token for its slip; None with a card
+    programme: Programme
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A card is being looked up. `reply` is the POS that asked, None for a scan of `device`."""
+
+    card: str
+    reply: Reply | None
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Storing:
+    """A commit is under way. `offer` is None while the queue is asked for an older sale."""
+
+    call: CommitSale
+    offer: Offer | None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One till. The empty state is idle."""
+
+    attached: Attached | None = None
+    offer: Offer | None = None
+    previous: Offer | None = None  # what the POS may still hold after a card was scanned into the open receipt
+    token: str | None = None  # the enrolment token of the open receipt
+    finding: Finding | None = None
+    storing: Storing | None = None
+    waiting: tuple[TillEvent, ...] = ()  # came while finding or storing
+    sold: View | None = None  # the last sale, shown until the next one begins
+    unknown: bool = False  # the last scan was not a loyalty code
+    notice: Texts | None = None
+    notice_until: float | None = None
+    idle_at: float | None = None  # when a sold receipt, or a member without a receipt, leaves the screen
+    shown: View | None = None
+
+    @property
+    def busy(self) -> bool:
+        """True while something is under way that must end first."""
+        return self.finding is not None or self.storing is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a step may use from outside. `new_id` and `next_token` are fresh; a step that uses the token says TakeToken."""
+
+    till: str
+    store: str | None  # None: this device has not been claimed yet
+    now: datetime
+    tick: float  # monotonic seconds
+    new_id: str
+    next_token: str | None
+    enrolment_url: str
+    programme: Programme | None
+    rules: CodeRules
+    language: Language
+    shop: str
+    valid_days: int
+    columns: int
+    prints: bool  # the till has a slip printer
+
+    @property
+    def ready(self) -> bool:
+        """True once the device is claimed and a programme has arrived."""
+        return self.programme is not None and self.store is not None
+
+
+# Events that come from inside the agent; those from outside are in agent.messages.
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFound:
+    """The answer to FindMember."""
+
+    card: str
+    known: Known | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The queue holds the sale. `created` is False when it held it before."""
+
+    sale_id: str
+    request_hash: str
+    sold: Sold
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NotStored:
+    """The queue does not hold the sale; `code` is the problem to answer with."""
+
+    sale_id: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """A WakeAt is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """Context changed: a programme arrived, the device was claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """The till's thread was restarted: whatever was under way will not be answered any more."""
+
+
+Event = TillEvent | MemberFound | Stored | NotStored | Woke | Refreshed | Recovered
+
+
+# Effects.
+
+
+@dataclass(frozen=True, slots=True)
+class FindMember:
+    """Look the card up; answer with MemberFound."""
+
+    card: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindSale:
+    """Look a stored sale up; answer with Stored or NotStored("quote_unknown")."""
+
+    sale_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Write sale, outbox row and print job in one transaction; answer with Stored or NotStored."""
+
+    sale_id: str
+    request_hash: str
+    at: datetime
+    sale: Sale
+    sold: Sold  # seq and job are filled in by the queue
+    slip: Document | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreEnrolment:
+    """Write the token down, print its slip, then answer the asker."""
+
+    token: str
+    url: str
+    slip: Document | None
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class TakeToken:
+    """`next_token` has been used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Give the POS its answer."""
+
+    reply: Reply
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Paint the cashier page."""
+
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Tell those who listen to the till's events what kind of code was scanned."""
+
+    device: str
+    kind: CodeKind
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Take this event again, before new ones."""
+
+    event: TillEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A scan was lost because too much was waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    """Send Woke at that tick. Only the latest counts."""
+
+    tick: float
+
+
+Effect = (
+    FindMember | FindSale | Commit | StoreEnrolment | TakeToken | Respond | Show | Announce | Again | Dropped | WakeAt
+)

@@ -1,0 +1,104 @@
+"""step(state, event, context) -> (state, effects): the whole life of a sale at one till, pure and total.
+
+    idle -- scan or identify --> finding --> member | card_only           (an unknown code leaves everything as it is)
+      basket --> offer, asked again as often as the POS likes; a card scanned meanwhile joins or replaces the member
+      commit --> storing --> sold --> idle with the next basket or scan, or after a while
+
+While something is being found or stored, whatever comes waits and is taken again afterwards, in its order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from agent.checkout import cards, sale
+from agent.checkout.cards import Step
+from agent.checkout.model import (
+    Again,
+    Context,
+    Dropped,
+    Effect,
+    Event,
+    MemberFound,
+    NotStored,
+    Recovered,
+    Refreshed,
+    Respond,
+    Show,
+    State,
+    Stored,
+    WakeAt,
+    Woke,
+)
+from agent.checkout.view import view
+from agent.messages import CancelBasket, CommitSale, Enrol, Identify, PutBasket, Scanned, TillEvent
+from agent.problems import problem
+
+WAITING = 64
+"""Most events that wait for a look-up or a commit."""
+
+
+def step(state: State, event: Event, context: Context) -> Step:
+    """Take one event. Never raises; each PosCall gets exactly one Respond or StoreEnrolment, now or in a later step."""
+    if state.busy and isinstance(event, TillEvent):
+        return _wait(state, event)
+    after, effects = _HANDLERS[type(event)](_fade(state, context), event, context)
+    if after.waiting and not after.busy:
+        effects += tuple(Again(each) for each in after.waiting)
+        after = replace(after, waiting=())
+    return _paint(state, after, effects, context)
+
+
+def _nothing(state: State, event: Woke | Refreshed, context: Context) -> Step:  # noqa: ARG001 - one shape for all handlers
+    return state, ()
+
+
+_HANDLERS: dict[type, Callable[[State, Any, Context], Step]] = {
+    Scanned: cards.on_scan,
+    Identify: cards.on_identify,
+    MemberFound: cards.on_found,
+    PutBasket: sale.on_basket,
+    CommitSale: sale.on_commit,
+    Stored: sale.on_stored,
+    NotStored: sale.on_not_stored,
+    CancelBasket: sale.on_cancel,
+    Enrol: sale.on_enrol,
+    Recovered: sale.on_recovered,
+    Woke: _nothing,
+    Refreshed: _nothing,
+}
+
+
+def _wait(state: State, event: TillEvent) -> Step:
+    if len(state.waiting) < WAITING:
+        return replace(state, waiting=(*state.waiting, event)), ()
+    if isinstance(event, Scanned):
+        return state, (Dropped(),)
+    return state, (Respond(event.reply, problem("busy")),)
+
+
+def _fade(state: State, context: Context) -> State:
+    """Take off the screen what has been there long enough."""
+    if state.notice_until is not None and context.tick >= state.notice_until:
+        state = replace(state, notice=None, notice_until=None, unknown=False)
+    if state.idle_at is not None and context.tick >= state.idle_at and not state.busy:
+        kept = State(waiting=state.waiting, shown=state.shown)
+        state = replace(kept, unknown=state.unknown, notice=state.notice, notice_until=state.notice_until)
+    return state
+
+
+def _paint(before: State, after: State, effects: tuple[Effect, ...], context: Context) -> Step:
+    shown = view(after, context)
+    if shown != before.shown:
+        after = replace(after, shown=shown)
+        effects += (Show(shown),)
+    due = _due(after)
+    if due is not None and due != _due(before):
+        effects += (WakeAt(due),)
+    return after, effects
+
+
+def _due(state: State) -> float | None:
+    return min((each for each in (state.notice_until, state.idle_at) if each is not None), default=None)
