@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 
 from loyalty.quote import Basket, Line, Quote
 from loyalty.wire import ReceiptId, Sale
-from offline_queue import BeginEpoch, CommitSale, NewJob, Queue, Reader
+from offline_queue import BeginEpoch, CommitSale, NewJob, Queue, QueueClosed, Reader, ReserveTokens
 
 WAIT = 20.0
 AT = datetime(2026, 12, 12, 9, 0, tzinfo=UTC)
@@ -92,6 +92,8 @@ class Running:
 
     def end(self) -> None:
         self.stop.set()
+        with suppress(QueueClosed):
+            self.queue.submit(ReserveTokens(0))  # something to do, so that the stop is seen at once
         self.writer.join(WAIT)
         assert not self.writer.is_alive()
 
