@@ -25,16 +25,19 @@ check: venv
 	$(BIN)/lint-imports
 
 test: check
-	tests/rig/debian.sh chromium fonts-dejavu-core
+	tests/rig/debian.sh chromium fonts-dejavu-core shellcheck systemd
 	$(BIN)/pytest -n 2 --cov --cov-report=term
 
 test-full: check
-	tests/rig/debian.sh chromium fonts-dejavu-core
+	tests/rig/debian.sh chromium fonts-dejavu-core shellcheck systemd
 	$(BIN)/pytest --full -n 2 --cov --cov-report=term
 
 bench: venv
 	tests/rig/debian.sh chromium
 	$(RUN) -m benchmarks
+
+test-service: venv
+	tests/rig/service.sh
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra server pyproject.toml --output-file install/requirements.txt

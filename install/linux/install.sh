@@ -61,6 +61,10 @@ check_ground() {
   [[ -z $wheelhouse || -d $wheelhouse ]] ||
     fail "the wheelhouse is no folder" "$wheelhouse" "name the folder with the dependency wheels"
   [[ -z $new_config || -f $new_config ]] || fail "no such configuration file" "$new_config" "check the path after --config"
+  wheel=$(realpath "$wheel")
+  [[ -z $wheelhouse ]] || wheelhouse=$(realpath "$wheelhouse")
+  [[ -z $new_config ]] || new_config=$(realpath "$new_config")
+  cd /
   command -v systemctl >/dev/null || fail "systemd is missing" "this machine" "Tillmate runs as a systemd service; see docs/install.md"
 }
 
@@ -100,6 +104,7 @@ build_release() {
   fi
   version=$(basename "$wheel" | cut -d- -f2)
   release=$HOME_DIR/releases/$version-$(date -u +%Y%m%dT%H%M%SZ)
+  "$python" -m zipfile -t "$wheel" >/dev/null 2>&1 || fail "the wheel is damaged" "$wheel" "copy it again"
   say "building $release"
   mkdir -p "$HOME_DIR/releases"
   "$python" -m venv "$release" ||
@@ -116,7 +121,7 @@ install_into_release() {
     fail "the dependencies could not be installed" "${wheelhouse:-the package index that pip is set up for}" \
       "read pip's last lines above; without a network give --wheelhouse with a complete folder for $("$python" -V)"
   "${pip[@]}" --no-index --no-deps "$wheel" ||
-    fail "the wheel could not be installed" "$wheel" "the file may be damaged: copy it again"
+    fail "the wheel could not be installed" "$wheel" "read pip's last lines above"
   "$release/bin/tillmate" --version >/dev/null ||
     fail "the new version does not even say its number" "$release/bin/tillmate" "send the lines above to the makers"
 }
@@ -189,7 +194,7 @@ start_service() {
   systemctl start tillmate || return
   # "Ready" said once is not enough: a version that falls over right after must not replace one that works.
   sleep 2
-  [[ $(systemctl show --property ActiveState,NRestarts --value tillmate | xargs) == "active 0" ]]
+  systemctl is-active --quiet tillmate && [[ $(systemctl show --property NRestarts --value tillmate) == 0 ]]
 }
 
 switch_to_release() {
