@@ -1,0 +1,161 @@
+"""The life of any device: open it, use it, and open it again after it has gone, until told to stop.
+
+A driver only talks to its hardware; whatever it raises ends here. A device that is absent at the start is no error: it is
+waited for like one that has been unplugged. After a loss the handle is closed at once, because an open one keeps the name
+of the device busy, and the first reopening follows at once, later ones after 0.25 to 1 s; a port that is busy or refused
+waits up to 10 s, because only a person cures that. A device that comes and goes within moments counts as one outage.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from threading import Event
+from typing import Generic, TypeVar
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_when_event_set,
+    wait_exponential,
+)
+
+from agent.clock import Clock
+from agent.messages import LinkChanged, Scanned
+from drivers.base import Device, DeviceError, DeviceGone, Kind, Scanner
+from drivers.framing import Frame, Framer
+
+log = logging.getLogger(__name__)
+
+STEADY = 0.5
+"""Seconds that a device must have worked for its next loss to begin a new outage."""
+
+_POLL = 0.2
+_soon = wait_exponential(multiplier=0.25, max=1)
+_slowly = wait_exponential(multiplier=1, max=10)
+
+D = TypeVar("D", bound=Device)
+
+
+class Link(Generic[D]):
+    """One device under its name in config.toml. `run` belongs to one thread and calls `report` in it, on changes only."""
+
+    def __init__(
+        self, name: str, opener: Callable[[], D], report: Callable[[LinkChanged], None], clock: Clock, *, kind: Kind
+    ) -> None:
+        self._name = name
+        self._open = opener
+        self._report = report
+        self._clock = clock
+        self._kind: Kind = kind
+        self._told: str | None = None  # what was reported last: the code of the trouble, "" = it is up
+        self._warned = ""  # the code that this outage has warned of
+        self._flapping = False  # the last life was short
+
+    def run(self, stop: Event, use: Callable[[D, Event], None]) -> None:
+        """Keep the device open and in the hands of `use` until `stop` is set or `use` returns by itself.
+
+        A DeviceError out of `use` is a loss; anything else comes out of here. The device is closed in every case.
+        """
+        again = True
+        while again and not stop.is_set():
+            outage = Retrying(
+                retry=retry_if_exception_type(DeviceError),
+                wait=_wait,
+                sleep=sleep_using_event(stop),
+                stop=stop_when_event_set(stop),
+                retry_error_callback=lambda _: False,
+            )
+            again = outage(self._live, stop, use)
+
+    def _live(self, stop: Event, use: Callable[[D, Event], None]) -> bool:
+        """One life of the device: True after a loss that ends a steady one, DeviceError while an outage goes on."""
+        if stop.is_set():
+            return False
+        device = self._opened(stop)
+        since = self._clock.monotonic()
+        try:
+            if not stop.is_set():  # else opening took so long that everybody has gone home
+                self._up()
+                use(device, stop)
+        except DeviceError as loss:
+            device.close()
+            self._lost(loss, steady=self._clock.monotonic() - since >= STEADY)
+            if self._flapping:
+                raise
+            return True
+        finally:
+            device.close()
+        return False
+
+    def _opened(self, stop: Event) -> D:
+        try:
+            return self._open()
+        except DeviceError as refusal:
+            if not stop.is_set():
+                self._flapping = False
+                self._down(refusal)
+            raise
+
+    def _lost(self, loss: DeviceError, *, steady: bool) -> None:
+        self._flapping = not steady
+        if steady:
+            self._warned = ""
+        self._down(loss)
+
+    def _down(self, error: DeviceError) -> None:
+        level = logging.DEBUG if error.code == self._warned else logging.WARNING
+        log.log(level, "device=%s kind=%s state=down code=%s detail=%s", self._name, self._kind, error.code, error)
+        self._warned = error.code
+        self._tell(error.code, str(error))
+
+    def _up(self) -> None:
+        level = logging.DEBUG if self._flapping else logging.INFO
+        log.log(level, "device=%s kind=%s state=up", self._name, self._kind)
+        self._tell("", "")
+
+    def _tell(self, code: str, detail: str) -> None:
+        if code != self._told:
+            self._told = code
+            self._report(LinkChanged(self._name, self._kind, not code, code, detail))
+
+
+def read_scanner(
+    device: Scanner, stop: Event, *, name: str, framer: Framer, emit: Callable[[Scanned], None], clock: Clock
+) -> None:
+    """The `use` of a scanner: hand each code to `emit` until `stop` is set. Half a code before a loss is told as `partial`.
+
+    `framer` may be the one of the life before: nothing of an old code gets into a new one.
+    """
+
+    def tell(frame: Frame) -> None:
+        log.debug("device=%s scanned=%d partial=%s", name, len(frame.data), frame.partial)
+        emit(Scanned(name, frame.data, clock.now(), frame.partial))
+
+    try:
+        while not stop.is_set():
+            noise = framer.noise
+            _read(device, framer, clock, tell)
+            if framer.noise > noise:
+                log.log(
+                    logging.DEBUG if noise else logging.WARNING, "device=%s noise=%d limit reached", name, framer.noise
+                )
+    except DeviceError:
+        left = framer.drop()
+        if left:
+            tell(left)
+        raise
+
+
+def _read(device: Scanner, framer: Framer, clock: Clock, tell: Callable[[Frame], None]) -> None:
+    chunk = device.read(_POLL if framer.deadline is None else framer.idle)
+    at = clock.monotonic()
+    for frame in framer.feed(chunk, at) if chunk else framer.expire(at):
+        tell(frame)
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    return (_soon if isinstance(error, DeviceGone) else _slowly)(state)
