@@ -1,7 +1,7 @@
-"""pyserial's `socket://` port without three of its habits. Imported only when such a port is opened.
+"""pyserial's `socket://` port without four of its habits. Imported only when such a port is opened.
 
-As pyserial 3.5 stands, closing sleeps 0.3 s, leaves the socket to the garbage collector after a reset, and a peer that
-loses its power is never noticed.
+As pyserial 3.5 stands, opening throws away what the scanner has sent on the new connection, closing sleeps 0.3 s and
+leaves the socket to the garbage collector after a reset, and a peer that loses its power is never noticed.
 """
 
 from __future__ import annotations
@@ -31,3 +31,6 @@ class SocketPort(protocol_socket.Serial):
             self._socket.close()
             self._socket = None
         self.is_open = False
+
+    def reset_input_buffer(self) -> None:
+        """Keep what has come: nothing on a new connection is from before it."""

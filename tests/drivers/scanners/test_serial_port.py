@@ -1,4 +1,5 @@
 import os
+import select
 import socket
 import struct
 import subprocess
@@ -164,6 +165,14 @@ def test_closing_is_quick_and_gives_every_descriptor_back(virtual_scanner: Scann
         scanner.close()
     assert time.monotonic() - started < 2
     assert descriptors() <= before
+
+
+def test_what_came_while_it_was_opening_is_kept() -> None:
+    with connection() as (far, scanner):
+        far.sendall(CODE)
+        assert select.select([scanner._port], [], [], 5)[0]
+        scanner._port.reset_input_buffer()  # pyserial does this in opening
+        assert read(scanner, len(CODE)) == CODE
 
 
 def test_a_scanner_that_loses_its_power_is_noticed() -> None:
