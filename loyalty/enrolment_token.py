@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, NamedTuple
 
@@ -19,7 +20,7 @@ from loyalty.errors import TillmateError
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BITS = (28, 8, 20, 24)
 _HALF = 10
-_LENGTH = 32
+_FORM = re.compile("[A-Za-z2-7]{32}")
 
 
 class BadToken(TillmateError):
@@ -82,9 +83,6 @@ def _seal(identity: bytes, key: bytes) -> bytes:
 
 
 def _decode(token: str) -> bytes:
-    if len(token) != _LENGTH or not token.isascii():
-        raise BadToken("an enrolment token has 32 letters and digits")
-    try:
-        return base64.b32decode(token, casefold=True)
-    except ValueError as error:
-        raise BadToken("an enrolment token has only A-Z and 2-7") from error
+    if not _FORM.fullmatch(token):
+        raise BadToken("an enrolment token is 32 letters and digits, A-Z and 2-7")
+    return base64.b32decode(token, casefold=True)

@@ -92,7 +92,7 @@ def unstructure(value: object) -> object:
     if dataclasses.is_dataclass(value):
         fields = dataclasses.fields(value)
         pairs = ((field, getattr(value, field.name)) for field in fields)
-        return {_key_of(field): unstructure(each) for field, each in pairs if each != field.default}
+        return {_key_of(field): unstructure(each) for field, each in pairs if each != _default_of(field)}
     if isinstance(value, tuple):
         return [unstructure(each) for each in value]
     if isinstance(value, Mapping):
@@ -283,6 +283,10 @@ def _join(path: str, name: str) -> str:
 def _key_of(field: dataclasses.Field[Any]) -> str:
     name: str = field.metadata.get(_KEY, field.name)
     return name
+
+
+def _default_of(field: dataclasses.Field[Any]) -> object:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 def _did_you_mean(given: object, known: tuple[object, ...] | list[str]) -> str:
