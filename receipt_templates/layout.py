@@ -92,7 +92,7 @@ def _rows(element: Element, columns: int, spell: Spell) -> Iterator[Row]:
         case Rule(char):
             yield TextRow((Span(0, (spell(char) * columns)[:columns]),))
         case Progress(share_bp):
-            yield TextRow((Span(0, spell(_bar(share_bp))),), align="center")
+            yield TextRow((Span(0, _bar(share_bp, spell)),), align="center")
         case Qr(payload, caption):
             yield QrRow(payload)
             yield from _paragraph(Text(caption, align="center"), columns, spell) if caption else ()
@@ -106,9 +106,12 @@ def _paragraph(element: Text, columns: int, spell: Spell) -> Iterator[TextRow]:
         yield TextRow((Span(0, line),), element.bold, element.width, element.height, element.align)
 
 
-def _bar(share_bp: int) -> str:
+def _bar(share_bp: int, spell: Spell) -> str:
+    """Blocks where the printer has them, else a bar that brackets hold together."""
     full = share_bp * BAR_CELLS // 10000
-    return f"{_FULL * full}{_EMPTY * (BAR_CELLS - full)} {share_bp // 100}%"
+    blocks = _FULL * full + _EMPTY * (BAR_CELLS - full)
+    bar = spell(blocks)
+    return f"{bar if bar == blocks else f'[{bar}]'} {share_bp // 100}%"
 
 
 def _two_columns(left: str, right: str, columns: int, bold: bool) -> Iterator[TextRow]:

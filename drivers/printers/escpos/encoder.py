@@ -18,7 +18,7 @@ QUIET_MODULES = 4
 
 _BOLD, _TALL, _WIDE = 0x08, 0x10, 0x20
 _ALIGN = {"left": 0, "center": 1, "right": 2}
-_LINE_GAP = 6  # dots between two printed lines, to be added below a picture of one
+_LINE_GAP = 6  # dots between two lines of single height, to be added below a picture of one
 _CUT = {"partial": b"\x1dVB\x00", "full": b"\x1dVA\x00", "none": b"\x1bd\x04"}
 
 # Bytes that a QR code of level M holds in byte mode, by version from 1 on (ISO/IEC 18004, table 7).
@@ -44,16 +44,17 @@ def qr_module(payload: str, dots: int, wish: int) -> int:
 
 
 def _best_page(document: Document, profile: Profile) -> Page:
-    """The first page that holds the whole document, else the one that leaves the fewest letters to pictures."""
+    """The page that needs the fewest pictures, then the fewest stand-ins; the first of equals."""
     if len(profile.pages) == 1:
         return profile.pages[0]
-    text = "".join(document.texts())
+    chars = set("".join(document.texts()))
 
-    def missing(page: Page) -> int:
+    def cost(page: Page) -> tuple[int, int]:
         letters = charset(page.codec)
-        return sum(not letters.has(char) for char in letters.spell(text))
+        lacking = [char for char in chars if not letters.has(char)]
+        return sum(not letters.has(letters.spell(char)) for char in lacking), len(lacking)
 
-    return min(profile.pages, key=missing)
+    return min(profile.pages, key=cost)
 
 
 class _Job:
@@ -111,7 +112,9 @@ class _Job:
 
     def _picture_of(self, row: TextRow) -> None:
         self._set(0, "left")
-        self._bytes += text_line(row, self._size.columns).command() + b"\x1bJ" + bytes([_LINE_GAP])
+        self._bytes += text_line(row, self._size.columns).command()
+        if row.height == 1:
+            self._bytes += b"\x1bJ" + bytes([_LINE_GAP])
 
     def _qr(self, payload: str) -> None:
         module = qr_module(payload, self._size.area, self._profile.module)

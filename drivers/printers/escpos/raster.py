@@ -57,7 +57,7 @@ def qr_code(payload: str, module: int) -> Picture:
     """A QR code of level M without its quiet zone, `module` dots to a module."""
     import segno
 
-    symbol = segno.make(payload, error="m", micro=False, boost_error=False)
+    symbol = segno.make(payload.encode(), error="m", micro=False, boost_error=False)
     rows = [_packed([dark for dark in row for _ in range(module)]) for row in symbol.matrix]
     return Picture(len(rows[0]), len(rows) * module, b"".join(row * module for row in rows))
 

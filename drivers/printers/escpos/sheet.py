@@ -1,0 +1,144 @@
+"""The paper under the head: where ink lands, line by line, and what text it is.
+
+A line collects letters and pictures until it is printed; then it is placed by the alignment and the paper moves on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL import Image
+
+from drivers.printers.escpos.ink import Style, letter
+
+_MARGIN = 24
+_COLUMN = Style().cell[0]
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A piece of paper. `faults` names what did not come out as its sender must have meant; empty = all right."""
+
+    picture: Image.Image
+    text: str
+    faults: tuple[str, ...]
+
+    def png(self) -> bytes:
+        """The picture with a white margin, black on white."""
+        width, height = self.picture.size
+        sheet = Image.new("1", (width + 2 * _MARGIN, height + 2 * _MARGIN), 1)
+        sheet.paste(self.picture, (_MARGIN, _MARGIN))
+        file = BytesIO()
+        sheet.save(file, "PNG")
+        return file.getvalue()
+
+
+class Sheet:
+    """What has been printed since the last cut, and the line that is being filled."""
+
+    def __init__(self, dots: int) -> None:
+        self.dots = dots
+        self.left, self.area = 0, dots
+        self.align = 0  # 0 left, 1 centre, 2 right
+        self.spacing = 30
+        self._begin()
+        self.drop_line()
+
+    def _begin(self) -> None:
+        self._at = 0
+        self._ink: list[tuple[int, int, Image.Image]] = []
+        self._lines: list[str] = []
+        self._faults: list[str] = []
+
+    def drop_line(self) -> None:
+        """Forget the line that is being filled."""
+        self._line: list[tuple[int, Image.Image]] = []
+        self.x = 0
+        self._text, self._jumped = "", False
+
+    @property
+    def blank(self) -> bool:
+        """True when the paper is as it was after the last cut."""
+        return not self._ink and not self._line and not self._faults
+
+    @property
+    def line_empty(self) -> bool:
+        return not self._line
+
+    def fault(self, what: str) -> None:
+        """Note, once, what went wrong."""
+        if what not in self._faults:
+            self._faults.append(what)
+
+    def jump(self, x: int) -> None:
+        """Go on at another dot of the line."""
+        self.x, self._jumped = x, True
+
+    def put(self, char: str, style: Style) -> None:
+        """One letter; a line that is full goes on in the next."""
+        if self.x + style.cell[0] > self.width:
+            self.fault("a line did not fit and was wrapped")
+            self.print_line()
+        if self._jumped:
+            self._text = self._text.ljust(self.x // _COLUMN)
+        self._line.append((self.x, letter(char, style)))
+        self._text += char
+        self.x, self._jumped = self.x + style.cell[0], False
+
+    def put_picture(self, ink: Image.Image) -> None:
+        """A picture as part of the line."""
+        self._line.append((self.x, ink))
+        self.jump(self.x + ink.width)
+
+    def print_line(self, feed: int | None = None) -> None:
+        """Print the line and move on by `feed` dots (the line spacing), but never less than its height."""
+        end = max((x + ink.width for x, ink in self._line), default=0)
+        height = max((ink.height for _, ink in self._line), default=0)
+        offset = self._offset(end)
+        self._ink += [(offset + x, self._at + height - ink.height, ink) for x, ink in self._line]
+        if self._text or not self._line:
+            self._lines.append((" " * (offset // _COLUMN) + self._text).rstrip())
+        self._at += max(self.spacing if feed is None else feed, height)
+        self.drop_line()
+
+    def finish_line(self) -> None:
+        """Print the line if anything stands in it."""
+        if self._line:
+            self.print_line()
+
+    def strip(self, ink: Image.Image, text: str) -> None:
+        """A picture on lines of its own; `text` stands for it."""
+        self.finish_line()
+        if ink.width > self.width:
+            self.fault(f"a picture of {ink.width} dots on {self.width}")
+            ink = ink.crop((0, 0, self.width, ink.height))
+        self._ink.append((self._offset(ink.width), self._at, ink))
+        self._lines.append(text)
+        self._at += ink.height
+
+    def feed(self, dots: int) -> None:
+        """Move the paper; a line that is being filled is printed first."""
+        if self._line:
+            self.print_line(dots)
+        else:
+            self._at += dots
+
+    def tear(self) -> Paper:
+        """The paper as far as it has come; the next piece begins here."""
+        self.finish_line()
+        picture = Image.new("1", (self.dots, max(self._at, 1)), 1)
+        for x, y, ink in self._ink:
+            picture.paste(0, (x, y), ink)
+        paper = Paper(picture, "".join(f"{line}\n" for line in self._lines), tuple(self._faults))
+        self._begin()
+        return paper
+
+    @property
+    def width(self) -> int:
+        """Dots of the print area that the head really has."""
+        return min(self.area, self.dots - self.left)
+
+    def _offset(self, width: int) -> int:
+        room = max(self.width - width, 0)
+        return self.left + (0, room // 2, room)[self.align]
