@@ -12,20 +12,20 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from agent import config_checks
+from agent import config_checks, config_words
 from agent.toml_example import toml_lines
 from loyalty.codes import CodeRules, Rule
 from loyalty.errors import TillmateError
-from loyalty.strict import Mistake, Mistakes, structure
-
-Language = Literal["ru", "en"]
+from loyalty.i18n import Language, text
+from loyalty.strict import Check, Mistake, Mistakes, between, structure
 
 DEFAULT_PATH = Path("/etc/tillmate/config.toml")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_RUSSIAN = re.compile(r"""^\s*language\s*=\s*["']ru""", re.MULTILINE)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -41,8 +41,17 @@ class ConfigError(TillmateError):
         self.language = language
 
 
-def _doc(doc: str, **more: object) -> dict[str, object]:
-    return {"doc": doc, **more}
+def _doc(doc: str) -> dict[str, object]:
+    return {"doc": doc}
+
+
+def _is_server(url: str) -> bool:
+    parts = urlsplit(url)
+    return bool(parts.hostname) and parts.scheme in (("https", "http") if parts.hostname in _LOOPBACK else ("https",))
+
+
+Name = Annotated[str, Check(lambda name: bool(_NAME.fullmatch(name)), "must be 1-32 letters, digits, - or _")]
+Seconds = Annotated[float, Check(lambda seconds: 0.1 <= seconds <= 3600, "must be from 0.1 to 3600")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,64 +66,49 @@ class State:
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    url: str = field(metadata=_doc("The central loyalty server; https, or http on this machine only."))
+    url: Annotated[str, Check(_is_server, "must be https://HOST (http only for this machine)")] = field(
+        metadata=_doc("The central loyalty server; https, or http on this machine only.")
+    )
     claim_code: str = field(
         default="",
         metadata=_doc(
             "One-time code from `tillmate-server device new-code`. Used once, at the first start; empty it afterwards."
         ),
     )
-    sync_seconds: float = field(
+    sync_seconds: Seconds = field(
         default=5.0, metadata=_doc("How often to ask the server for news. Sales are sent at once, whatever this says.")
     )
-
-    def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        local = parts.hostname in _LOOPBACK
-        if not parts.hostname or parts.scheme not in ("https", "http") or (parts.scheme == "http" and not local):
-            raise ValueError("url must be https://HOST (http only for this machine)")
-        if not 0.1 <= self.sync_seconds <= 3600:
-            raise ValueError("sync_seconds must be from 0.1 to 3600")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    port: int = field(default=8737, metadata=_doc("The port for the POS and the cashier page, on 127.0.0.1 only."))
+    port: Annotated[int, between(1, 65535)] = field(
+        default=8737, metadata=_doc("The port for the POS and the cashier page, on 127.0.0.1 only.")
+    )
     allowed_origins: tuple[str, ...] = field(
         default=(),
         metadata=_doc('Web pages of a POS that may call the agent from a browser: ["https://pos.example.org:8443"].'),
     )
 
-    def __post_init__(self) -> None:
-        if not 1 <= self.port <= 65535:
-            raise ValueError("port must be from 1 to 65535")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
     shop: str = field(default="", metadata=_doc("The name at the head of each slip."))
-    valid_days: int = field(
+    valid_days: Annotated[int, between(1, 365)] = field(
         default=14, metadata=_doc("How long the enrolment QR may be used, as printed. The programme may shorten it.")
     )
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.valid_days <= 365:
-            raise ValueError("valid_days must be from 1 to 365")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Till:
-    id: str = field(metadata=_doc("The till as the server knows it; it is in the addresses of the POS API."))
+    id: Name = field(metadata=_doc("The till as the server knows it; it is in the addresses of the POS API."))
     printer: str | None = field(default=None, metadata=_doc("Name of its [[printer]]; leave out if the POS prints."))
     scanners: tuple[str, ...] = field(default=(), metadata=_doc("Names of its [[scanner]]s."))
-
-    def __post_init__(self) -> None:
-        _check_name("id", self.id)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scanner:
-    name: str = field(metadata=_doc("A name for logs and for [[till]]."))
+    name: Name = field(metadata=_doc("A name for logs and for [[till]]."))
     driver: str = field(metadata=_doc("File in drivers/scanners/."))
     options: dict[str, object] = field(
         default_factory=dict,
@@ -123,20 +117,14 @@ class Scanner:
         ),
     )
 
-    def __post_init__(self) -> None:
-        _check_name("name", self.name)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Printer:
-    name: str = field(metadata=_doc("A name for logs and for [[till]]."))
+    name: Name = field(metadata=_doc("A name for logs and for [[till]]."))
     driver: str = field(metadata=_doc("File in drivers/printers/."))
     profile: str = field(default="default", metadata=_doc("Model data: a file in drivers/printers/profiles/."))
     width: Literal[58, 80] = field(default=80, metadata=_doc("Paper width in mm: 58 or 80."))
     options: dict[str, object] = field(default_factory=dict, metadata=_doc("Keys of that driver."))
-
-    def __post_init__(self) -> None:
-        _check_name("name", self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,20 +180,19 @@ def load(path: Path) -> Config:
     except Mistakes as mistakes:
         found.extend(mistakes.mistakes)
     found.extend(config_checks.mistakes(table, language))
+    found = [config_words.say(each, language) for each in found]
     if config is None or found:
         raise ConfigError(path, tuple(found), language)
     return config
 
 
 def _read(path: Path) -> tuple[Mapping[str, Any], Language]:
+    source = ""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        source = path.read_text(encoding="utf-8")
+        table = tomllib.loads(source)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ConfigError(path, (Mistake("", reason),), "en") from error
+        language: Language = "ru" if _RUSSIAN.search(source) else "en"
+        raise ConfigError(path, (Mistake("", text("config.unreadable", language, reason=reason)),), language) from error
     return table, "ru" if table.get("language") == "ru" else "en"
-
-
-def _check_name(key: str, value: str) -> None:
-    if not _NAME.fullmatch(value):
-        raise ValueError(f"{key} must be 1-32 letters, digits, - or _")

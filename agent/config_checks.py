@@ -13,6 +13,7 @@ from typing import Any
 
 from drivers import registry
 from drivers.base import AnyDriver, Kind
+from drivers.printers.escpos.profile import load_profile, profile_names
 from loyalty.i18n import Language, text
 from loyalty.strict import Mistake, Mistakes, structure
 
@@ -28,6 +29,7 @@ def mistakes(table: Table, language: Language) -> Iterator[Mistake]:
     yield from _references(tills, _names(scanners), _names(printers), language)
     yield from _drivers("scanner", scanners, language)
     yield from _drivers("printer", printers, language)
+    yield from _profiles(printers, language)
 
 
 def _tables(table: Table, key: str) -> list[Table]:
@@ -55,24 +57,25 @@ def _references(tills: list[Table], scanners: list[str], printers: list[str], la
     for number, till in enumerate(tills):
         printer = till.get("printer")
         if isinstance(printer, str) and printer not in printers:
-            yield Mistake(f"till[{number}].printer", _unknown("printer", printer, printers, language))
+            yield Mistake(f"till[{number}].printer", _near("config.no_printer", printer, printers, language))
         wanted = till.get("scanners")
         for place, scanner in enumerate(wanted if isinstance(wanted, list) else ()):
             path = f"till[{number}].scanners[{place}]"
             if not isinstance(scanner, str):
                 continue
             if scanner not in scanners:
-                yield Mistake(path, _unknown("scanner", scanner, scanners, language))
+                yield Mistake(path, _near("config.no_scanner", scanner, scanners, language))
             elif scanner in owner:
                 yield Mistake(path, text("config.scanner_taken", language, name=scanner, till=owner[scanner]))
             owner.setdefault(scanner, str(till.get("id")))
 
 
-def _unknown(kind: str, name: str, known: list[str], language: Language) -> str:
+def _near(key: str, name: str, known: list[str], language: Language) -> str:
+    """The text of `key`, or of `key`_near when one of the known names is like it."""
     near = difflib.get_close_matches(name, known, n=1)
     if near:
-        return text(f"config.no_{kind}_near", language, name=name, near=near[0])
-    return text(f"config.no_{kind}", language, name=name)
+        return text(f"{key}_near", language, name=name, near=near[0])
+    return text(key, language, name=name, known=", ".join(known))
 
 
 def _drivers(kind: Kind, tables: list[Table], language: Language) -> Iterator[Mistake]:
@@ -82,13 +85,24 @@ def _drivers(kind: Kind, tables: list[Table], language: Language) -> Iterator[Mi
             continue
         driver = _find(kind, name)
         if driver is None:
-            yield Mistake(f"{kind}[{number}].driver", _no_driver(kind, name, language))
+            yield Mistake(f"{kind}[{number}].driver", _near("config.no_driver", name, registry.names(kind), language))
             continue
         try:
             structure(options, driver.options)
         except Mistakes as found:
             for mistake in found.mistakes:
-                yield Mistake(f"{kind}[{number}].options.{mistake.path}", mistake.text)
+                path = f"{kind}[{number}].options" + (f".{mistake.path}" if mistake.path else "")
+                yield Mistake(path, mistake.text)
+
+
+def _profiles(printers: list[Table], language: Language) -> Iterator[Mistake]:
+    known = profile_names()
+    for number, each in enumerate(printers):
+        name, width = each.get("profile", "default"), each.get("width", 80)
+        if isinstance(name, str) and name not in known:
+            yield Mistake(f"printer[{number}].profile", _near("config.no_profile", name, known, language))
+        elif isinstance(name, str) and width in (58, 80) and str(width) not in load_profile(name).paper:
+            yield Mistake(f"printer[{number}].width", text("config.no_width", language, width=width))
 
 
 def _find(kind: Kind, name: str) -> AnyDriver | None:
@@ -96,11 +110,3 @@ def _find(kind: Kind, name: str) -> AnyDriver | None:
         return registry.find(kind, name)
     except LookupError:
         return None
-
-
-def _no_driver(kind: Kind, name: str, language: Language) -> str:
-    known = registry.names(kind)
-    near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return text("config.no_driver_near", language, name=name, near=near[0])
-    return text("config.no_driver", language, name=name, known=", ".join(known))

@@ -1,8 +1,7 @@
 """Prints an example TOML file from frozen dataclasses: what a key means stands in the metadata of its field.
 
-`metadata={"doc": "..."}` is the comment above the key, `"example"` the value to show where the default is not the one
-to show. A field whose type is a dataclass becomes a table, a tuple of dataclasses with a list of examples becomes an
-array of tables; `"off": True` prints the key commented out.
+`metadata={"doc": "..."}` is the comment above the key. A field that holds a dataclass becomes a table, a tuple of
+dataclasses that have comments an array of tables; a dataclass without comments is written on one line.
 """
 
 from __future__ import annotations
@@ -19,8 +18,7 @@ def toml_lines(table: object, heading: str = "") -> Iterator[str]:
     plain = [item for item in fields if not _is_table(getattr(table, item.name))]
     for item in plain:
         yield from _comment(item)
-        off = "# " if item.metadata.get("off") else ""
-        yield f"{off}{item.name} = {toml_value(getattr(table, item.name))}"
+        yield f"{item.name} = {toml_value(getattr(table, item.name))}"
     for item in fields:
         if item not in plain:
             yield from _table(item, getattr(table, item.name), heading)
@@ -46,8 +44,8 @@ def toml_value(value: object) -> str:
 
 
 def _as_mapping(value: object) -> Mapping[str, object]:
-    pairs = ((item.name, getattr(value, item.name)) for item in dataclasses.fields(value))  # type: ignore[arg-type]
-    return {name: each for name, each in pairs if each is not None}
+    fields = dataclasses.fields(value)  # type: ignore[arg-type]  # any dataclass instance; the stub wants its protocol
+    return {item.name: getattr(value, item.name) for item in fields if getattr(value, item.name) != item.default}
 
 
 def _is_table(value: object) -> bool:

@@ -1,0 +1,184 @@
+"""config.toml: every mistake at once, with its place, in the language of the file; and the example that cannot go stale."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent import config, config_words
+from agent.config import Config, ConfigError
+from drivers import registry
+from loyalty.strict import Mistake, Mistakes, structure
+
+ROOT = Path(__file__).parents[2]
+
+GOOD = """
+language = "{language}"
+[server]
+url = "https://loyalty.example.org"
+[[till]]
+id = "1"
+printer = "receipt"
+scanners = ["counter"]
+[[scanner]]
+name = "counter"
+driver = "serial_port"
+options = {{ port = "/dev/ttyACM0" }}
+[[printer]]
+name = "receipt"
+driver = "tcp"
+options = {{ host = "192.168.1.50" }}
+"""
+
+BROKEN = """
+language = "{language}"
+[server]
+url = "http://loyalty.example.org"
+sync_seconds = 0
+[api]
+port = 70000
+alowed_origins = []
+[receipt]
+shop = 5
+[[till]]
+id = "1"
+printer = "recipt"
+scanners = ["counter", "nowhere"]
+[[till]]
+id = "1"
+scanners = ["counter"]
+[[scanner]]
+name = "counter"
+driver = "serial_prot"
+[[printer]]
+name = "receipt"
+driver = "tcp"
+widht = 80
+profile = "defualt"
+options = {{ prot = 9100 }}
+"""
+
+ENGLISH = {
+    "server.url": "must be https://HOST (http only for this machine)",
+    "server.sync_seconds": "must be from 0.1 to 3600",
+    "api.port": "must be from 1 to 65535",
+    "api.alowed_origins": "unknown key, did you mean 'allowed_origins'?",
+    "receipt.shop": "must be text, not a whole number",
+    "till[0].printer": "no [[printer]] is called 'recipt', did you mean 'receipt'?",
+    "till[0].scanners[1]": "no [[scanner]] is called 'nowhere'",
+    "till[1].id": "'1' stands twice",
+    "till[1].scanners[0]": "scanner 'counter' already belongs to till 1",
+    "scanner[0].driver": "there is no driver 'serial_prot', did you mean 'serial_port'?",
+    "printer[0].widht": "unknown key, did you mean 'width'?",
+    "printer[0].profile": "there is no printer profile 'defualt', did you mean 'default'?",
+    "printer[0].options.host": "is missing",
+    "printer[0].options.prot": "unknown key, did you mean 'port'?",
+}
+
+
+def mistakes(folder: Path, source: str) -> dict[str, str]:
+    path = folder / "config.toml"
+    path.write_text(source, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+    assert str(path) in str(caught.value)
+    return {each.path: each.text for each in caught.value.mistakes}
+
+
+def test_a_good_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(GOOD.format(language="en"), encoding="utf-8")
+    loaded = config.load(path)
+    assert (loaded.api.port, loaded.printer[0].width, loaded.till[0].scanners) == (8737, 80, ("counter",))
+    assert loaded.folder == Path("/var/lib/tillmate")
+
+
+def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
+    assert mistakes(tmp_path, BROKEN.format(language="en")) == ENGLISH
+
+
+def test_in_russian_every_mistake_has_its_russian_sentence(tmp_path: Path) -> None:
+    russian = mistakes(tmp_path, BROKEN.format(language="ru"))
+    assert russian.keys() == ENGLISH.keys()
+    assert russian["api.alowed_origins"] == "неизвестный ключ, может быть, «allowed_origins»?"
+    assert russian["receipt.shop"] == "ожидается текст, а здесь целое число"
+    for path, sentence in russian.items():
+        assert any("а" <= letter <= "я" for letter in sentence), (path, sentence)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [("language = 'ru'\n[", "не читается"), ("[", "cannot be read"), ("\xff", "cannot be read")],
+)
+def test_a_file_that_is_no_toml(tmp_path: Path, source: str, words: str) -> None:
+    (tmp_path / "config.toml").write_bytes(source.encode("latin-1"))
+    with pytest.raises(ConfigError, match=words):
+        config.load(tmp_path / "config.toml")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        config.load(tmp_path / "nothing.toml")
+
+
+@given(
+    st.recursive(
+        st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3),
+            st.dictionaries(
+                st.sampled_from(["till", "scanner", "printer", "options", "driver", "name", "id", "server", "width"]),
+                inner,
+            ),
+        ),
+        max_leaves=20,
+    ).filter(lambda value: isinstance(value, dict))
+)
+def test_no_shape_of_a_file_raises_anything_else(table: dict[str, object]) -> None:
+    for language in ("ru", "en"):
+        found = list(config.config_checks.mistakes(table, language))  # type: ignore[arg-type]
+        assert all(isinstance(each, Mistake) and each.text for each in found)
+    with pytest.raises(Mistakes):
+        structure(table, Config)
+
+
+def test_the_example_at_the_root_is_printed_from_the_types() -> None:
+    assert (ROOT / "config.example.toml").read_text(encoding="utf-8") == config.example(), (
+        "run: tillmate config example > config.example.toml"
+    )
+
+
+def test_the_example_says_what_it_means(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(config.example(), encoding="utf-8")
+    assert config.load(path) == config.EXAMPLE
+
+
+def test_every_key_of_the_types_is_explained() -> None:
+    lines = config.example().splitlines()
+    for number, line in enumerate(lines):
+        if " = " in line and not line.startswith("#") and line.split(" ")[0] != "member_card":
+            assert lines[number - 1].startswith("# "), line
+    assert tomllib.loads(config.example())["till"]
+
+
+@pytest.mark.parametrize(
+    "sentence", ["must be one of 58, 80", "must be a list, not text", "must be 4 or more", "must be a finite number"]
+)
+def test_sentences_of_the_loader_are_known_in_russian(sentence: str) -> None:
+    said = config_words.say(Mistake("x", sentence), "ru")
+    assert said.path == "x"
+    assert said.text != sentence
+
+
+def test_a_sentence_of_a_stranger_stays() -> None:
+    assert config_words.say(Mistake("x", "frobnicate first"), "ru") == Mistake("x", "frobnicate first")
+
+
+def test_all_our_drivers_can_be_named() -> None:
+    assert "serial_port" in registry.names("scanner")
+    assert "tcp" in registry.names("printer")
