@@ -1,0 +1,252 @@
+"""Every driver of the registry against the contract of drivers.base, each with a far end that speaks its transport.
+
+A new driver is held to it from the moment its file exists: it needs an entry in FAR_ENDS, and says so until it has one.
+"""
+
+import dataclasses
+import inspect
+import os
+import socket
+import sys
+import termios
+import time
+import tty
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol, get_args
+
+import pytest
+
+from drivers import registry
+from drivers.base import AnyDriver, DeviceError, DeviceGone, Kind, Maturity, Printer
+
+NAMES: list[tuple[Kind, str]] = [(kind, name) for kind in get_args(Kind) for name in registry.names(kind)]
+
+
+class FarEnd(Protocol):
+    """What is at the other end of the cable. It is there from the start."""
+
+    options: dict[str, object]
+
+    def send(self, data: bytes) -> None:
+        """Send to the driver, which has the device open."""
+        ...
+
+    def receive(self, count: int) -> bytes:
+        """Wait for that many bytes of the driver."""
+        ...
+
+    def vanish(self) -> None:
+        """Be unplugged. May be said twice."""
+        ...
+
+    def appear(self) -> None:
+        """Be plugged in again."""
+        ...
+
+
+class TcpEnd:
+    """A device that listens on TCP."""
+
+    def __init__(self, options: Callable[[int], dict[str, object]]) -> None:
+        self._where = ("127.0.0.1", 0)
+        self.appear()
+        self._where = self._listener.getsockname()
+        self.options = options(self._where[1])
+
+    def send(self, data: bytes) -> None:
+        self._caller().sendall(data)
+
+    def receive(self, count: int) -> bytes:
+        return self._caller().recv(count, socket.MSG_WAITALL)
+
+    def vanish(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._listener.close()
+
+    def appear(self) -> None:
+        self._listener = socket.create_server(self._where)
+        self._listener.settimeout(5)
+        self._connection: socket.socket | None = None
+
+    def _caller(self) -> socket.socket:
+        if self._connection is None:
+            self._connection, _ = self._listener.accept()
+            self._connection.settimeout(5)
+        return self._connection
+
+
+class PtyEnd:
+    """A device on a serial cable."""
+
+    def __init__(self, link: Path) -> None:
+        self._link = link
+        self.options = {"port": str(link)}
+        self.appear()
+
+    def send(self, data: bytes) -> None:
+        os.write(self._master, data)
+
+    def receive(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            data += os.read(self._master, count - len(data))
+        return data
+
+    def vanish(self) -> None:
+        if self._master >= 0:
+            os.close(self._master)
+            self._link.unlink()
+        self._master = -1
+
+    def appear(self) -> None:
+        self._master, slave = os.openpty()
+        tty.setraw(slave, termios.TCSANOW)
+        self._link.symlink_to(os.ttyname(slave))
+        os.close(slave)
+
+
+FAR_ENDS: dict[tuple[Kind, str], list[Callable[[Path], FarEnd]]] = {
+    ("scanner", "serial_port"): [
+        lambda folder: PtyEnd(folder / "port"),
+        lambda _: TcpEnd(lambda port: {"port": f"socket://127.0.0.1:{port}"}),
+    ],
+    ("printer", "tcp"): [lambda _: TcpEnd(lambda port: {"host": "127.0.0.1", "port": port})],
+}
+
+
+class Bench:
+    """A driver and its far end."""
+
+    def __init__(self, driver: AnyDriver, far: FarEnd) -> None:
+        self.driver = driver
+        self.far = far
+        self.opened: list[Printer] = []
+
+    def open(self) -> Printer:
+        """Open the device; only a printer is written to."""
+        self.opened.append(self.driver.open(self.driver.options(**self.far.options)))
+        return self.opened[-1]
+
+    def end(self) -> None:
+        for device in self.opened:
+            device.close()
+        self.far.vanish()
+
+
+CASES = [(kind, name, number) for kind, name in NAMES for number in range(len(FAR_ENDS.get((kind, name), [])))]
+
+
+PRINTERS = pytest.mark.parametrize("bench", [case for case in CASES if case[0] == "printer"], indirect=True)
+
+
+@pytest.fixture(params=CASES, ids=lambda case: "-".join(map(str, case)))
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    kind, name, number = request.param
+    bench = Bench(registry.find(kind, name), FAR_ENDS[kind, name][number](tmp_path))
+    yield bench
+    bench.end()
+
+
+@pytest.mark.parametrize(("kind", "name"), NAMES)
+def test_it_is_tried_here(kind: Kind, name: str) -> None:
+    assert FAR_ENDS.get((kind, name)), f"{kind} driver {name} has no far end in {Path(__file__).name}"
+
+
+@pytest.mark.parametrize(("kind", "name"), NAMES)
+def test_it_declares_itself(kind: Kind, name: str) -> None:
+    driver = registry.find(kind, name)
+    module = sys.modules[driver.open.__module__]
+    assert len((module.__doc__ or "").splitlines()) > 1, "the docstring says which device, whose manual, what quirks"
+    assert driver.title
+    assert driver.maturity in get_args(Maturity)
+    assert driver.tested_with, "say what it was tested with"
+
+
+@pytest.mark.parametrize(("kind", "name"), NAMES)
+def test_its_options_are_a_frozen_dataclass_of_plain_values(kind: Kind, name: str) -> None:
+    options = registry.find(kind, name).options
+    assert dataclasses.is_dataclass(options)
+    assert options.__dataclass_params__.frozen
+    for hint in inspect.get_annotations(options, eval_str=True).values():
+        assert all(isinstance(value, str | int) for value in get_args(hint) or [""]) or hint in (str, int, float, bool)
+
+
+def test_an_absent_device_is_gone_and_is_named(bench: Bench) -> None:
+    bench.far.vanish()
+    started = time.monotonic()
+    with pytest.raises(DeviceGone) as caught:
+        bench.open()
+    assert time.monotonic() - started < 5
+    assert str(next(iter(bench.far.options.values()))) in str(caught.value)
+    assert caught.value.__cause__ is not None
+
+
+def test_silence_is_an_empty_read_in_time(bench: Bench) -> None:
+    device = bench.open()
+    for timeout in (0.1, 0.0):
+        started = time.monotonic()
+        assert device.read(timeout) == b""
+        assert time.monotonic() - started < timeout + 0.2
+
+
+def test_what_the_device_sends_is_read(bench: Bench) -> None:
+    device = bench.open()
+    every = bytes(range(256))
+    bench.far.send(every)
+    data, deadline = b"", time.monotonic() + 5
+    while len(data) < len(every) and time.monotonic() < deadline:
+        data += device.read(0.2)
+    assert data == every
+
+
+@PRINTERS
+def test_what_is_written_arrives(bench: Bench) -> None:
+    device = bench.open()
+    device.write(bytes(range(256)), 1.0)
+    assert bench.far.receive(256) == bytes(range(256))
+
+
+def test_unplugged_is_gone_for_good_and_closes_in_peace(bench: Bench) -> None:
+    device = bench.open()
+    bench.far.vanish()
+    for _ in range(2):
+        with pytest.raises(DeviceGone):
+            device.read(1.0)
+    device.close()
+    device.close()
+
+
+def test_it_opens_again_after_a_replug(bench: Bench) -> None:
+    device = bench.open()
+    bench.far.vanish()
+    device.close()
+    bench.far.appear()
+    again = bench.open()
+    bench.far.send(b"x")
+    assert again.read(5.0) == b"x"
+
+
+@PRINTERS
+def test_a_printer_that_is_gone_cannot_be_written_to(bench: Bench) -> None:
+    device = bench.open()
+    bench.far.vanish()
+    with pytest.raises(DeviceGone):
+        device.write(bytes(50_000_000), 1.0)  # more than the system takes on its own account
+
+
+def test_every_descriptor_is_given_back(bench: Bench) -> None:
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    bench.open().close()
+    before = descriptors()
+    for _ in range(5):
+        bench.open().close()
+    assert descriptors() == before
+
+
+def test_the_errors_have_codes_of_their_own() -> None:
+    codes = [error.code for error in (DeviceError, *DeviceError.__subclasses__())]
+    assert len(set(codes)) == len(codes)
