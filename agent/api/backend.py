@@ -36,7 +36,10 @@ class StatusBoard(Protocol):
 
 @dataclass(frozen=True)
 class Backend:
-    """What the API stands on. `failing` and `unready` name what is not well; `devices` names the devices of each till."""
+    """What the API stands on. `failing` and `unready` name what is not well; `devices` names the devices of each till.
+
+    A till that is silent for `answer_seconds` leaves its asker with the problem `timeout`: the outcome is unknown.
+    """
 
     tills: Mapping[str, TillPort]
     hub: Hub
@@ -48,3 +51,4 @@ class Backend:
     devices: Mapping[str, frozenset[str]] = field(default_factory=dict)
     language: Language = "ru"
     allowed_origins: tuple[str, ...] = ()
+    answer_seconds: float = 5.0

@@ -27,7 +27,6 @@ from loyalty.i18n import Language
 from loyalty.quote import Basket
 from loyalty.wire import Problem
 
-ANSWER_SECONDS: Final = 5.0
 COOKIE_SECONDS: Final = 400 * 24 * 3600  # the longest that browsers keep one
 
 
@@ -184,7 +183,7 @@ async def _read(request: Request, shape: type[BodyT]) -> BodyT:
         return msgspec.json.decode(await request.body(), type=shape)
     except msgspec.ValidationError as error:
         raise Refused(refusals.refusal("bad_body", str(error))) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(refusals.refusal("bad_json")) from error
 
 
@@ -195,7 +194,7 @@ async def _ask(
     reply: Reply = Future()
     if not backend.tills[_till(backend, request)].post(call(reply)):
         raise Refused(problem("busy"))
-    answer = await _answer(reply)
+    answer = await _answer(reply, backend.answer_seconds)
     if isinstance(answer, Problem):
         raise Refused(answer)
     if not isinstance(answer, expected):
@@ -203,7 +202,7 @@ async def _ask(
     return answer
 
 
-async def _answer(reply: Reply) -> Answer:
+async def _answer(reply: Reply, seconds: float) -> Answer:
     """Wait for the till without ever cancelling its future: a sale goes on when its asker has given up."""
     loop, done = asyncio.get_running_loop(), asyncio.Event()
 
@@ -213,7 +212,7 @@ async def _answer(reply: Reply) -> Answer:
 
     reply.add_done_callback(tell)
     try:
-        await asyncio.wait_for(done.wait(), ANSWER_SECONDS)
+        await asyncio.wait_for(done.wait(), seconds)
     except TimeoutError:
         return problem("timeout")
     return reply.result()

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar, cast
+import socket
+import struct
+import sys
+from typing import ClassVar, Final, cast
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+_LINGER_NOT: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 
 class BoundedProtocol(H11Protocol):
@@ -37,7 +42,7 @@ class BoundedProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """The peer does not read: give it `stall_seconds`."""
         super().pause_writing()
-        self._stall_timer = self.loop.call_later(self.stall_seconds, self.transport.abort)
+        self._stall_timer = self.loop.call_later(self.stall_seconds, self._reset)
 
     def resume_writing(self) -> None:
         """The peer reads again."""
@@ -53,6 +58,12 @@ class BoundedProtocol(H11Protocol):
     def _await_header(self) -> None:
         if self._header_timer is None and not self.transport.is_closing():
             self._header_timer = self.loop.call_later(self.header_seconds, self.transport.abort)
+
+    def _reset(self) -> None:
+        """Cut off and forget what was not sent: without this the system would go on offering it to the peer."""
+        connection = self.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        self.transport.abort()
 
     def _header_arrived(self) -> None:
         if self._header_timer is not None:
