@@ -143,6 +143,7 @@ def test_a_scan_comes_through(start: Start, peer: Peer) -> None:
 
 def test_many_scans_keep_their_order_and_none_is_lost(start: Start, peer: Peer) -> None:
     rig = start(peer.device)
+    assert rig.change().up
     codes = [f"29{number:010}" for number in range(200)]
     for code in codes:
         peer.scan(code)
@@ -151,12 +152,14 @@ def test_many_scans_keep_their_order_and_none_is_lost(start: Start, peer: Peer) 
 
 def test_a_slow_line_does_not_split_a_code(start: Start, peer: Peer) -> None:
     rig = start(peer.device)
+    assert rig.change().up
     peer.scan(CODE, gap_ms=10)
     assert rig.scanned().data == CODE.encode()
 
 
 def test_a_code_without_suffix_is_ended_by_silence(start: Start, peer: Peer) -> None:
     rig = start(peer.device)
+    assert rig.change().up
     peer.scan(CODE, suffix="")
     scanned = rig.scanned()
     assert (scanned.data, scanned.partial) == (CODE.encode(), False)
