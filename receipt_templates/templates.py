@@ -16,7 +16,7 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from receipt_templates.document import Document
-from receipt_templates.markup import parse, shield
+from receipt_templates.markup import MarkupError, parse, shield
 
 Language = Literal["ru", "en"]
 
@@ -32,7 +32,7 @@ FIELDS: Mapping[str, frozenset[str]] = {
 
 
 class TemplateError(ValueError):
-    """A template that does not exist, or fields that it does not take."""
+    """A template that does not exist, or fields that it does not take or cannot do without."""
 
 
 def render(name: str, language: str, context: Mapping[str, object]) -> Document:
@@ -43,7 +43,10 @@ def render(name: str, language: str, context: Mapping[str, object]) -> Document:
     if unknown := sorted(context.keys() - fields):
         raise TemplateError(f"{name}: unknown fields {', '.join(unknown)}; it takes {', '.join(sorted(fields))}")
     source = _environment().get_template(f"{language}/{name}.receipt").render({**dict.fromkeys(fields), **context})
-    return parse(source, cast(Language, language))
+    try:
+        return parse(source, cast(Language, language))
+    except MarkupError as error:
+        raise TemplateError(f"{name}: {error}") from error
 
 
 def _finished(value: object) -> object:
