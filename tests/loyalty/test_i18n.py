@@ -60,6 +60,12 @@ def test_a_noun_to_count_has_all_three_forms() -> None:
             assert list(section) == PLURAL, name
 
 
+def test_no_sentence_ends_with_an_amount_and_a_second_full_stop() -> None:
+    """ "руб." brings its own."""
+    doubled = re.compile(r"\{(money|missing|step)\}\.$")
+    assert [key for key, sentence in catalogue("ru").items() if doubled.search(sentence)] == []
+
+
 def test_russian_sentences_are_russian() -> None:
     latin = {"currency.amount", "number.decimal", "number.group", "number.percent", "screen.other_language"}
     for key, sentence in catalogue("ru").items():
