@@ -1,0 +1,278 @@
+"""One printer: durable jobs -> bytes -> paper, and the truth about what became of each.
+
+    queued --> ask how it is --> held (paper, cover ...: nothing was sent; goes on by itself)
+                    |
+                 sending, durable before the first byte --> whole job and a fence, in one write
+                    |
+                    +-- the fence comes back ------------------------> printed
+                    +-- paper or cover stops it in the middle -------> held, `in_printer`: it prints on by itself
+                    +-- it never answers anything --------------------> sent
+                    +-- the connection breaks, or it falls silent ----> unknown: never sent again by itself
+
+So a receipt can be late, but never comes twice by our doing. A job that was held in the printer when the agent ended is
+unknown from then on, because nobody heard whether it came out.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotInTime
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from agent.clock import Clock
+from agent.link import Link
+from agent.messages import LinkChanged
+from agent.printer_talk import PrinterTalk
+from agent.status import Status
+from drivers.base import DeviceError, DeviceGone, Printer
+from drivers.printers.escpos.encoder import encode
+from drivers.printers.escpos.profile import Profile
+from drivers.printers.escpos.status import Condition
+from loyalty.errors import TillmateError
+from offline_queue.print_jobs import Job, JobState, SetJob
+from offline_queue.reader import Reader
+from receipt_templates.document import from_json
+
+log = logging.getLogger(__name__)
+
+IN_PRINTER = "in_printer"
+"""Note of a held job whose bytes the printer has."""
+
+_TURN = 0.2
+_LOOK_EVERY = 3.0
+_LOOK_EVERY_SILENT = 30.0
+_HELD_TURN = 0.5
+_STOP_WITHIN = 0.5
+_STORED_WITHIN = 5.0
+
+
+class Writer(Protocol):
+    """The queue's way in."""
+
+    def submit(self, operation: SetJob, /) -> Future[None]:
+        """Carry it out. Raises a TillmateError where it cannot even be taken."""
+        ...
+
+
+@dataclass(frozen=True)
+class PrinterSettings:
+    """What config.toml says about one printer."""
+
+    name: str
+    profile: Profile
+    width: int
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds: how often to ask while a job is out, and when silence or a missing fence is the answer."""
+
+    ask_every: float = 1.0
+    silent_after: float = 5.0
+    no_fence_after: float = 30.0
+
+
+class PrintLoop:
+    """Made by `agent.app`; `wake` is for any thread, `run` is its own."""
+
+    def __init__(
+        self,
+        settings: PrinterSettings,
+        opener: Callable[[], Printer],
+        writer: Writer,
+        queue_file: Path,
+        status: Status,
+        clock: Clock,
+        patience: Patience = Patience(),
+    ) -> None:
+        self._settings = settings
+        self._patience = patience
+        self._writer = writer
+        self._queue_file = queue_file
+        self._status = status
+        self._clock = clock
+        self._wake = threading.Event()
+        self._doubted = False  # the last receipt may have been printed or not
+        self._link: Link[Printer] = Link(settings.name, opener, self._link_changed, clock, kind="printer")
+
+    def wake(self) -> None:
+        """There is a new job."""
+        self._wake.set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Print until `stop`."""
+        reader = Reader(self._queue_file)
+        try:
+            for job in reader.jobs(("held",), self._settings.name):
+                if job.note == IN_PRINTER:
+                    self._set(job, "unknown", "agent_ended")
+            self._link.run(stop, lambda printer, ended: self._use(PrinterTalk(printer, self._clock), reader, ended))
+        finally:
+            reader.close()
+
+    def _use(self, talk: PrinterTalk, reader: Reader, stop: threading.Event) -> None:
+        self._look(talk)
+        looked = self._clock.monotonic()
+        self._wake.set()
+        while not stop.is_set():
+            if self._wake.is_set():
+                self._wake.clear()
+                self._print_all(talk, reader, stop)
+            talk.listen(0.0)
+            if self._clock.monotonic() - looked >= (_LOOK_EVERY if talk.speaks else _LOOK_EVERY_SILENT):
+                self._look(talk)
+                looked = self._clock.monotonic()
+            self._wake.wait(_TURN)
+
+    def _print_all(self, talk: PrinterTalk, reader: Reader, stop: threading.Event) -> None:
+        """Print what is due, the oldest first, until there is nothing more or the printer cannot."""
+        while not stop.is_set():
+            jobs = reader.jobs(("queued", "held"), self._settings.name)
+            if not jobs:
+                return
+            if not self._print(jobs[0], talk, stop):
+                self._wake.set()
+                stop.wait(_HELD_TURN)
+
+    def _print(self, job: Job, talk: PrinterTalk, stop: threading.Event) -> bool:
+        """Try one job. False: not now."""
+        payload = self._encode(job)
+        if payload is None:
+            return self._set(job, "failed", "document")
+        condition = self._look(talk)
+        if condition is not None and condition.problem is not None:
+            if (job.state, job.note) != ("held", condition.problem):
+                self._set(job, "held", condition.problem)
+            return False
+        if not self._set(job, "sending"):
+            return False
+        try:
+            talk.send(payload)
+            self._await(job, talk, stop)
+        except DeviceError:
+            self._doubt(job, "connection_lost")
+            raise
+        return True
+
+    def _encode(self, job: Job) -> bytes | None:
+        try:
+            return encode(from_json(job.document), self._settings.profile, self._settings.width)
+        except (ValueError, LookupError) as error:
+            log.exception("print job=%d state=failed error=%s", job.id, type(error).__name__)
+            return None
+
+    def _await(self, job: Job, talk: PrinterTalk, stop: threading.Event) -> None:
+        """Find out what becomes of a job that has been sent."""
+        waiting = _Waiting(self._clock, self._patience, speaks=talk.speaks)
+        while not talk.printed:
+            if stop.is_set():
+                self._part(job, talk)
+                return
+            talk.listen(_TURN)
+            if talk.printed or not waiting.time_to_ask():
+                continue
+            condition = talk.ask()
+            self._show(condition)
+            verdict = waiting.judge(condition)
+            if verdict == "held":
+                self._set(job, "held", IN_PRINTER)
+            elif verdict == "unknown":
+                self._doubt(job, "silent")
+                return
+            elif verdict == "sent":
+                self._settle(job, "sent", "no_fence" if talk.speaks else "no_answers")
+                return
+        self._settle(job, "printed")
+
+    def _part(self, job: Job, talk: PrinterTalk) -> None:
+        """The agent stops while the job is being printed: a last moment to hear of it."""
+        talk.listen(_STOP_WITHIN)
+        if talk.printed:
+            self._set(job, "printed")
+        else:
+            self._doubt(job, "agent_ended")
+
+    def _settle(self, job: Job, state: JobState, note: str = "") -> None:
+        self._set(job, state, note)
+        self._doubted = False
+
+    def _doubt(self, job: Job, note: str) -> None:
+        self._set(job, "unknown", note)
+        self._doubted = True
+
+    def _set(self, job: Job, state: JobState, note: str = "") -> bool:
+        """Store what became of a job. False: the queue did not take it, so nothing may be built on it."""
+        log.info("print job=%d printer=%s state=%s note=%s", job.id, self._settings.name, state, note)
+        try:
+            self._writer.submit(SetJob(job.id, state, note)).result(_STORED_WITHIN)
+        except (TillmateError, NotInTime) as error:
+            log.warning("print job=%d state=%s not_stored=%s", job.id, state, error)
+            return False
+        return True
+
+    def _look(self, talk: PrinterTalk) -> Condition | None:
+        """Ask how it is and show it. One that used to answer and does not any more is opened anew: that cures half-dead
+        connections, and a printer that stays mute then counts as one that cannot be asked."""
+        condition = talk.ask()
+        if condition is None and talk.speaks:
+            raise DeviceGone(f"printer {self._settings.name}: it does not answer any more")
+        if condition is None:
+            self._status.set("printer", self._settings.name, "ok", "status.printer_mute")
+        self._show(condition)
+        return condition
+
+    def _show(self, condition: Condition | None) -> None:
+        name = self._settings.name
+        if condition is None:
+            return
+        if condition.problem is not None:
+            self._status.set("printer", name, "down", f"status.printer_{condition.problem}")
+        elif self._doubted:
+            self._status.set("printer", name, "warning", "status.printer_unknown")
+        elif condition.paper_low:
+            self._status.set("printer", name, "warning", "status.printer_paper_low")
+        else:
+            self._status.set("printer", name, "ok", "status.printer_ok")
+
+    def _link_changed(self, change: LinkChanged) -> None:
+        if not change.up:
+            self._status.set("printer", change.device, "down", f"status.printer_{change.code}")
+
+
+class _Waiting:
+    """Judges the silence after a job has been sent."""
+
+    def __init__(self, clock: Clock, patience: Patience, *, speaks: bool) -> None:
+        self._clock = clock
+        self._patience = patience
+        self._speaks = speaks
+        self._asked = self._heard = self._calm = clock.monotonic()
+        self._stopped = self._held = False
+
+    def time_to_ask(self) -> bool:
+        """Every `ask_every` seconds."""
+        now = self._clock.monotonic()
+        if now - self._asked < self._patience.ask_every:
+            return False
+        self._asked = now
+        return True
+
+    def judge(self, condition: Condition | None) -> JobState | None:
+        """What the job is by now, told once; None = wait on."""
+        now = self._clock.monotonic()
+        if condition is None:
+            silent = now - self._heard
+            return "sent" if not self._speaks else "unknown" if silent >= self._patience.silent_after else None
+        self._speaks, self._heard = True, now
+        if condition.problem is not None:
+            self._stopped = True
+            held, self._held = self._held, True
+            return None if held else "held"
+        if self._stopped:
+            self._stopped, self._calm = False, now
+        return "sent" if now - self._calm >= self._patience.no_fence_after else None
