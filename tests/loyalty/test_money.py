@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,10 +67,10 @@ def test_where_nobody_is_full_each_gets_his_exact_part_rounded_down_or_up(amount
 
 @given(st.integers(0, 100_000), PORTIONS, st.randoms(use_true_random=False))
 def test_order_changes_nobodys_share_unless_all_else_is_equal(
-    amount: int, portions: list[Portion], random: object
+    amount: int, portions: list[Portion], random: Random
 ) -> None:
     shuffled = list(portions)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     before = sorted(zip(portions, share(amount, portions), strict=True))
     after = sorted(zip(shuffled, share(amount, shuffled), strict=True))
     assert before == after
