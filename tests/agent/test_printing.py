@@ -84,10 +84,10 @@ def test_a_printer_that_cannot_print_gets_nothing_and_prints_once_when_it_can(
     desk: Desk, virtual_printer: VirtualPrinter, fault: str, cure: str, note: str, word: str
 ) -> None:
     virtual_printer.do(fault)
-    desk.add("Чек")
+    desk.add("Чек", lines=40)
     desk.becomes(("held", note))
     desk.says(word)
-    assert virtual_printer.do("state")["held"] == 0  # the printer holds nothing: the job is still ours
+    assert virtual_printer.do("state")["held"] < 200  # a few questions, and no job
     virtual_printer.do(cure)
     desk.becomes(("printed", ""))
     desk.says("ready")
