@@ -1,4 +1,4 @@
-"""Peers of the drivers: the virtual scanner in a thread."""
+"""Peers of the drivers: the virtual scanner and the virtual printer in threads."""
 
 import queue
 import threading
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.virtual import scanner
+from drivers.virtual import printer, scanner
 from drivers.virtual.control import call
 
 Until = Callable[[Callable[[], bool]], None]
@@ -74,3 +74,51 @@ def virtual_scanner(
 ) -> VirtualScanner:
     """A running virtual scanner, once on TCP and once on a pty."""
     return start_scanner(scanner.Options(pty=str(tmp_path / "scanner") if request.param == "pty" else ""))
+
+
+@dataclass
+class VirtualPrinter:
+    """Where a running virtual printer can be reached."""
+
+    device: str
+    control: str
+    thread: threading.Thread
+    stop: threading.Event
+
+    def do(self, what: str, **request: object) -> dict[str, object]:
+        return call(self.control, {"do": what, **request})
+
+    def state(self, name: str) -> object:
+        return self.do("state")[name]
+
+    def receipts(self) -> list[dict[str, object]]:
+        found = self.do("receipts")["receipts"]
+        assert isinstance(found, list)
+        return found
+
+
+@pytest.fixture
+def start_printer() -> Iterator[Callable[[printer.Options], VirtualPrinter]]:
+    """Start a virtual printer in a thread; all are stopped at the end, and must stop at once."""
+    started: list[VirtualPrinter] = []
+
+    def start(options: printer.Options) -> VirtualPrinter:
+        lines: queue.Queue[str] = queue.Queue()
+        stop = threading.Event()
+        thread = threading.Thread(target=printer.run, args=(options, stop, lines.put), daemon=True)
+        thread.start()
+        _, device, control = lines.get(timeout=5).split(" ")
+        started.append(VirtualPrinter(device.removeprefix("device="), control.removeprefix("control="), thread, stop))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop.set()
+        each.thread.join(1)
+        assert not each.thread.is_alive()
+
+
+@pytest.fixture
+def virtual_printer(start_printer: Callable[[printer.Options], VirtualPrinter], tmp_path: Path) -> VirtualPrinter:
+    """A running virtual printer on TCP that writes into `tmp_path/paper`."""
+    return start_printer(printer.Options(out=str(tmp_path / "paper")))

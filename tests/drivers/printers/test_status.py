@@ -1,0 +1,111 @@
+"""Replies are told apart by their bits, whatever stands between them."""
+
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.printers.escpos.status import (
+    Answer,
+    Automatic,
+    Block,
+    Condition,
+    Fence,
+    Flow,
+    Replies,
+    Reply,
+    automatic_condition,
+    condition,
+)
+
+ASB = b"\x18\x00\x0f\x00"
+SAMPLES: list[tuple[bytes, Reply]] = [
+    (b"\x12", Answer(None, 0x12)),
+    (b"\x7e", Answer(None, 0x7E)),
+    (b"\x0f", Fence(0x0F)),
+    (b"\x00", Fence(0x00)),
+    (ASB, Automatic(ASB)),
+    (b"\x10\x00\x00\x0f", Automatic(b"\x10\x00\x00\x0f")),
+    (b"_EPSON\x00", Block(b"_EPSON")),
+    (b"7\x22abcd\x00", Block(b"7\x22abcd")),
+    (b"\x11", Flow(go_on=True)),
+    (b"\x13", Flow(go_on=False)),
+]
+
+
+@given(st.lists(st.sampled_from(SAMPLES)), st.lists(st.integers(1, 5)))
+def test_any_mixture_in_any_pieces(sent: list[tuple[bytes, Reply]], cuts: list[int]) -> None:
+    stream, replies, got, at = b"".join(raw for raw, _ in sent), Replies(), [], 0
+    for size in [*cuts, len(stream)]:
+        got += replies.feed(stream[at : at + size])
+        at += size
+    assert got == [reply for _, reply in sent]
+
+
+@pytest.mark.parametrize(("raw", "reply"), [pair for pair in SAMPLES if len(pair[0]) > 1])
+@pytest.mark.parametrize("flow", [0x11, 0x13])
+def test_flow_control_may_stand_inside_a_reply(raw: bytes, reply: Reply, flow: int) -> None:
+    for at in range(1, len(raw)):
+        mixed = raw[:at] + bytes([flow]) + raw[at:]
+        assert Replies().feed(mixed) == [Flow(flow == 0x11), reply]
+
+
+def test_an_answer_may_stand_inside_an_automatic_status() -> None:
+    assert Replies().feed(ASB[:2] + b"\x12" + ASB[2:]) == [Answer(None, 0x12), Automatic(ASB)]
+
+
+def test_answers_belong_to_the_queries_in_their_order() -> None:
+    replies = Replies()
+    replies.asked(1, 2, 4)
+    assert replies.feed(b"\x1a" + ASB + b"\x32\x11\x72\x12") == [
+        Answer(1, 0x1A),
+        Automatic(ASB),
+        Answer(2, 0x32),
+        Flow(go_on=True),
+        Answer(4, 0x72),
+        Answer(None, 0x12),
+    ]
+
+
+def test_a_lost_answer_does_not_shift_the_next_round() -> None:
+    replies = Replies()
+    replies.asked(1, 2)
+    replies.feed(b"\x12")
+    replies.asked(4)
+    assert replies.feed(b"\x1e") == [Answer(4, 0x1E)]
+
+
+def test_a_text_without_an_end_is_given_up() -> None:
+    replies = Replies()
+    assert replies.feed(b"_" + b"x" * 254) == []
+    assert replies.feed(b"x") == [Block(b"_" + b"x" * 255)]
+    assert replies.feed(b"\x12") == [Answer(None, 0x12)]
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected", "problem"),
+    [
+        ({}, Condition(), None),
+        ({1: 0x12, 2: 0x12, 3: 0x12, 4: 0x12}, Condition(), None),
+        ({1: 0x1A, 2: 0x32, 4: 0x7E}, Condition(offline=True, paper_out=True, paper_low=True), "paper_out"),
+        ({1: 0x1A, 2: 0x36, 4: 0x7E}, Condition(True, True, True, True), "cover_open"),
+        ({4: 0x1E}, Condition(paper_low=True), None),
+        ({3: 0x1A}, Condition(cutter=True), "cutter"),
+        ({2: 0x52, 3: 0x32}, Condition(error=True), "error"),
+        ({1: 0x1A}, Condition(offline=True), "offline"),
+    ],
+)
+def test_the_condition_from_answers(answers: dict[int, int], expected: Condition, problem: str | None) -> None:
+    assert condition(answers) == expected
+    assert condition(answers).problem == problem
+
+
+def test_the_condition_from_an_automatic_status_is_the_same() -> None:
+    for cover, out, low, offline in product([False, True], repeat=4):
+        first = 0x10 | 0x20 * cover | 0x08 * offline
+        status = Automatic(bytes([first, 0, 0x0C * out | 0x03 * low, 0]))
+        answers = {1: 0x12 | 0x08 * offline, 2: 0x12 | 0x04 * cover, 4: 0x12 | 0x60 * out | 0x0C * low}
+        assert automatic_condition(status) == condition(answers)
+    assert automatic_condition(Automatic(b"\x18\x08\x00\x00")).problem == "cutter"
+    assert automatic_condition(Automatic(b"\x18\x20\x00\x00")).problem == "error"
