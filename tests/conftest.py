@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("tillmate", deadline=None)  # a busy machine is not a failure
+settings.load_profile("tillmate")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
