@@ -1,0 +1,264 @@
+"""Every table of the server.
+
+    stores, tills           who is who
+    claim_codes, devices    store PCs and the codes that made them
+    epochs, rows            how far each device's queue is booked, and what was said to each row
+    receipts                each paper receipt once, with the sale as the till printed it
+    ledger                  points, append-only; members.balance is its sum, kept in the same transaction
+    members, cards          who has points; `change` orders the feed to the tills
+    programmes              signed revisions
+    tokens, attempts        enrolment QRs and the tries to confirm a phone with a code
+    consents                what was agreed to, when, and in which wording
+    flags, quarantine       what people should look at; rows that were not booked
+    counters, settings      running numbers and the server's incarnation
+
+The business day is part of every key of receipts and ledger, so that both can be partitioned by it. Documents (sale
+bodies, member states) are JSON text; money and points are 64-bit whole numbers.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from loyalty_server.storage.types import Serial, UtcTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+counters = Table(
+    "counters", metadata, Column("name", String(32), primary_key=True), Column("value", BigInteger, nullable=False)
+)
+settings = Table(
+    "settings", metadata, Column("name", String(32), primary_key=True), Column("value", Text, nullable=False)
+)
+
+stores = Table(
+    "stores",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("ident_generation", Integer, nullable=False),
+)
+tills = Table(
+    "tills",
+    metadata,
+    Column("store", ForeignKey("stores.id"), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+claim_codes = Table(
+    "claim_codes",
+    metadata,
+    Column("code_sha256", String(64), primary_key=True),
+    Column("store", ForeignKey("stores.id"), nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("device", String(32)),
+)
+devices = Table(
+    "devices",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("number", Integer, nullable=False, unique=True),
+    Column("store", ForeignKey("stores.id"), nullable=False),
+    Column("public_key", String(64), nullable=False, unique=True),
+    Column("machine", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("token_generation", Integer, nullable=False),
+    Column("epoch", String(64), nullable=False),
+    Column("revoked_at", UtcTime),
+    Column("claimed_at", UtcTime, nullable=False),
+    Column("seen_at", UtcTime),
+    Column("heartbeat", Text),
+)
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("device", ForeignKey("devices.id"), primary_key=True),
+    Column("epoch", String(64), primary_key=True),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("last_hash", String(64), nullable=False),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("closed_at", UtcTime),
+    Column("reason", Text),
+)
+rows = Table(
+    "rows",
+    metadata,
+    Column("device", String(32), primary_key=True),
+    Column("epoch", String(64), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("id", String(64), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("at", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("problem", Text),
+    Column("received_at", UtcTime, nullable=False),
+    ForeignKeyConstraint(["device", "epoch"], ["epochs.device", "epochs.epoch"]),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("balance", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("greeting", Text),
+    Column("phone", String(20), unique=True),
+    Column("change", BigInteger, nullable=False, unique=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("deleted_at", UtcTime),
+)
+cards = Table(
+    "cards",
+    metadata,
+    Column("card", String(64), primary_key=True),
+    Column("member", ForeignKey("members.id"), nullable=False, index=True),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+RECEIPT = ("business_day", "store", "till", "shift", "number")
+"""The columns that name a paper receipt."""
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("business_day", Date, primary_key=True),
+    Column("store", String(64), primary_key=True),
+    Column("till", String(64), primary_key=True),
+    Column("shift", String(64), primary_key=True),
+    Column("number", String(64), primary_key=True),
+    Column("row_id", String(64), nullable=False),
+    Column("device", String(32), nullable=False),
+    Column("epoch", String(64), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("pay", BigInteger, nullable=False),
+    Column("earned", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("body_sha256", String(64), nullable=False),
+    Column("member", ForeignKey("members.id")),
+    Column("token", String(32), index=True),
+    UniqueConstraint("row_id", "business_day", name="uq_receipts_row"),
+)
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("member", ForeignKey("members.id"), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("points", BigInteger, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("booked_at", UtcTime, nullable=False),
+    Column("row_id", String(64), nullable=False),
+    Column("business_day", Date, nullable=False),
+    Column("store", String(64)),
+    Column("till", String(64)),
+    Column("shift", String(64)),
+    Column("number", String(64)),
+    UniqueConstraint("row_id", "kind", "business_day", name="uq_ledger_row"),
+    UniqueConstraint(*RECEIPT, "kind", name="uq_ledger_receipt"),
+)
+
+programmes = Table(
+    "programmes",
+    metadata,
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("starts_at", UtcTime, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("jws", Text, nullable=False),
+    Column("published_at", UtcTime, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("bound_to", String(16)),  # "receipt" or "till" once its row is in, else not known yet
+    Column("member", ForeignKey("members.id")),
+    Column("used_at", UtcTime),
+)
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("token", ForeignKey("tokens.id"), nullable=False, index=True),
+    Column("phone", String(20), nullable=False, index=True),
+    Column("code_sha256", String(64), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("text_version", Integer, nullable=False),
+    Column("advertising", Boolean, nullable=False),
+    Column("shown_at", UtcTime),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("confirmed_at", UtcTime),
+)
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("member", ForeignKey("members.id"), nullable=False, index=True),
+    Column("purpose", String(32), nullable=False),
+    Column("text_version", Integer, nullable=False),
+    Column("text_sha256", String(64), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("shown_at", UtcTime),
+    Column("accepted_at", UtcTime, nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("store", String(64)),
+    Column("device", String(32)),
+    Column("token", String(32)),
+    Column("withdrawn_at", UtcTime),
+)
+
+flags = Table(
+    "flags",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("at", UtcTime, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("device", String(32), nullable=False),
+    Column("row_id", String(64)),
+    Column("till", String(64)),
+    Column("member", String(32)),
+    Column("detail", Text, nullable=False),
+    Index("ix_flags_kind_at", "kind", "at"),
+)
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("device", String(32), primary_key=True),
+    Column("epoch", String(64), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("hash", String(64), primary_key=True),
+    Column("row_id", String(64), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("at", String(64), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+)
