@@ -1,0 +1,159 @@
+"""The HTTP application: every route of the central server, and nothing else.
+
+`make_app` takes all that it works with; whoever calls it owns the database and closes it after the last request.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import logging
+from importlib import resources
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from loyalty.wire import ChangesPage, ClaimReply, ClaimRequest, EventReply, Heartbeat, HeartbeatReply, Problem
+from loyalty_server.changes import changes_since
+from loyalty_server.devices import Device, claim
+from loyalty_server.edge import Server, authenticate, decode, json_reply, read_body
+from loyalty_server.enrolment.routes import Enrolment
+from loyalty_server.enrolment.sender import Sender
+from loyalty_server.enrolment.wording import Wordings
+from loyalty_server.heartbeat import note_heartbeat
+from loyalty_server.ingest import Batch, ingest
+from loyalty_server.problems import Refused, problem, refuse, reply
+from loyalty_server.programmes import in_force
+from loyalty_server.storage.database import DatabaseBusy
+
+log = logging.getLogger(__name__)
+
+
+def make_app(server: Server, sender: Sender, wordings: Wordings | None = None) -> Starlette:
+    """Return the application."""
+    enrolment = Enrolment(server, sender, wordings or Wordings())
+    handlers = {Refused: _on_refused, DatabaseBusy: _on_busy, HTTPException: _on_http, Exception: _on_failure}
+    return Starlette(routes=Api(server).routes() + enrolment.routes(), exception_handlers=handlers)
+
+
+class Api:
+    """What tills ask. Bodies are read on the event loop, all SQL runs in worker threads."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        return [
+            Route("/v1/devices", self.claim, methods=["POST"]),
+            Route("/v1/programme", self.programme, methods=["GET"]),
+            Route("/v1/members/changes", self.changes, methods=["GET"]),
+            Route("/v1/events", self.events, methods=["POST"]),
+            Route("/v1/heartbeat", self.heartbeat, methods=["POST"]),
+            Route("/healthz", self.health, methods=["GET"]),
+            Route("/openapi.json", self.openapi, methods=["GET"]),
+        ]
+
+    async def claim(self, request: Request) -> Response:
+        """POST /v1/devices."""
+        asked = decode(await read_body(request, self._server.limits), ClaimRequest)
+        return json_reply(await run_in_threadpool(self._claim, asked), 201)
+
+    async def programme(self, request: Request) -> Response:
+        """GET /v1/programme, with an ETag."""
+        return await run_in_threadpool(self._programme, request)
+
+    async def changes(self, request: Request) -> Response:
+        """GET /v1/members/changes?since=CURSOR."""
+        return await run_in_threadpool(self._changes, request)
+
+    async def events(self, request: Request) -> Response:
+        """POST /v1/events."""
+        device = await run_in_threadpool(authenticate, self._server, request)
+        batch = decode(await read_body(request, self._server.limits), Batch)
+        outcome = await run_in_threadpool(self._ingest, device, batch)
+        return reply(outcome) if isinstance(outcome, Problem) else json_reply(outcome)
+
+    async def heartbeat(self, request: Request) -> Response:
+        """POST /v1/heartbeat."""
+        device = await run_in_threadpool(authenticate, self._server, request)
+        beat = decode(await read_body(request, self._server.limits), Heartbeat)
+        return json_reply(await run_in_threadpool(self._heartbeat, device, beat))
+
+    async def health(self, _: Request) -> Response:
+        """GET /healthz: 200 while the process answers."""
+        return json_reply({"status": "ok"})
+
+    async def openapi(self, _: Request) -> Response:
+        """GET /openapi.json."""
+        document = resources.files("loyalty_server").joinpath("openapi.json").read_bytes()
+        return Response(document, media_type="application/json")
+
+    def _claim(self, asked: ClaimRequest) -> ClaimReply:
+        server = self._server
+        with server.database.writing() as connection:
+            answer = claim(connection, server.keys, asked, server.public_url, server.clock.now())
+        log.info("claim device=%s store=%s", answer.device, answer.store.id)
+        return answer
+
+    def _programme(self, request: Request) -> Response:
+        authenticate(self._server, request)
+        with self._server.database.reading() as connection:
+            found = in_force(connection, self._server.clock.now())
+        if found is None:
+            raise refuse("no_programme")
+        etag = f'"{hashlib.sha256(msgspec.json.encode(found)).hexdigest()[:32]}"'
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers={"etag": etag, "cache-control": "no-cache"})
+        return json_reply(found, etag=etag, cache_control="no-cache")
+
+    def _changes(self, request: Request) -> Response:
+        device = authenticate(self._server, request)
+        page = self._page(device, request.query_params.get("since", ""))
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return json_reply(page)
+        packed = gzip.compress(msgspec.json.encode(page), compresslevel=6, mtime=0)
+        headers = {"content-encoding": "gzip", "vary": "accept-encoding", "cache-control": "no-store"}
+        return Response(packed, headers=headers, media_type="application/json")
+
+    def _page(self, device: Device, cursor: str) -> ChangesPage:
+        server = self._server
+        with server.database.reading() as connection:
+            return changes_since(connection, server.keys, device, cursor, server.limits.page, server.clock.now())
+
+    def _ingest(self, device: Device, batch: Batch) -> EventReply | Problem:
+        server = self._server
+        with server.database.writing() as connection:
+            return ingest(connection, server.keys, device, batch, server.clock.now())
+
+    def _heartbeat(self, device: Device, beat: Heartbeat) -> HeartbeatReply:
+        with self._server.database.writing() as connection:
+            return note_heartbeat(connection, device, beat, self._server.clock.now())
+
+
+def _on_refused(_: Request, error: Exception) -> Response:
+    return reply(error.problem) if isinstance(error, Refused) else reply(problem("internal"))
+
+
+def _on_busy(_: Request, __: Exception) -> Response:
+    return reply(problem("busy"))
+
+
+def _on_http(_: Request, error: Exception) -> Response:
+    """What Starlette itself refuses: no such path, not this method, a client that has gone."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    answer = reply(problem({404: "not_found", 405: "method_not_allowed"}.get(status, "malformed")))
+    if isinstance(error, HTTPException) and error.headers:
+        answer.headers.update(error.headers)
+    return answer
+
+
+def _on_failure(request: Request, _: Exception) -> Response:
+    """An unforeseen exception: uvicorn logs it; the client learns that the outcome is unknown."""
+    log.error("failure method=%s route=%s", request.method, request.scope.get("route"))
+    return reply(problem("internal"))

@@ -1,0 +1,160 @@
+"""Store PCs: the one-time code that makes one, and who a device is afterwards.
+
+A code belongs to a store and makes one device. The same code with the same key and machine gives the same answer again,
+because a reply may be lost; anything else with a used code is a clone or a mistake and is refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import Connection, Row, insert, select, update
+
+from loyalty.chain import GENESIS
+from loyalty.wire import ClaimReply, ClaimRequest, Named
+from loyalty_server.keys import Keys, decode_bytes, encode_bytes
+from loyalty_server.problems import refuse
+from loyalty_server.storage.statements import next_number
+from loyalty_server.storage.tables import claim_codes, devices, epochs, stores, tills
+
+CODE_LIVES = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Device:
+    """A store PC."""
+
+    id: str
+    number: int
+    store: str
+    epoch: str
+    public_key: bytes
+    token_generation: int
+    revoked: bool
+
+
+def new_code(connection: Connection, store: str, now: datetime) -> str:
+    """Return a code that makes one device of this store. Raises LookupError for an unknown store."""
+    if connection.execute(select(stores.c.id).where(stores.c.id == store)).first() is None:
+        raise LookupError(f"there is no store {store!r}")
+    letters = base64.b32encode(secrets.token_bytes(10)).decode()
+    code = "-".join(letters[at : at + 4] for at in range(0, 16, 4))
+    connection.execute(
+        insert(claim_codes).values(code_sha256=_digest(code), store=store, expires_at=now + CODE_LIVES, device=None)
+    )
+    return code
+
+
+def claim(connection: Connection, keys: Keys, request: ClaimRequest, url: str, now: datetime) -> ClaimReply:
+    """Make the device, or find the one that this very request has made before. Raises Refused."""
+    public_key = _public_key(request.public_key)
+    by_code = select(claim_codes).where(claim_codes.c.code_sha256 == _digest(request.code)).with_for_update()
+    code = connection.execute(by_code).one_or_none()
+    if code is None:
+        raise refuse("claim_code_unknown")
+    if code.device is not None:
+        return _claimed_before(connection, keys, code.device, request, url)
+    if code.expires_at <= now:
+        raise refuse("claim_code_unknown")
+    device = _register(connection, code.store, request, public_key, now)
+    used = update(claim_codes).where(claim_codes.c.code_sha256 == code.code_sha256)
+    connection.execute(used.values(device=device.id))
+    return _welcome(connection, keys, device, url)
+
+
+def find_device(connection: Connection, device: str) -> Device | None:
+    """Return the device of this id."""
+    row = connection.execute(select(devices).where(devices.c.id == device)).one_or_none()
+    return None if row is None else _device(row)
+
+
+def find_by_number(connection: Connection, number: int) -> Device | None:
+    """Return the device whose enrolment tokens carry this number."""
+    row = connection.execute(select(devices).where(devices.c.number == number)).one_or_none()
+    return None if row is None else _device(row)
+
+
+def revoke(connection: Connection, device: str, now: datetime) -> None:
+    """Refuse whatever this device asks from now on. Raises LookupError."""
+    if connection.execute(update(devices).where(devices.c.id == device).values(revoked_at=now)).rowcount == 0:
+        raise LookupError(f"there is no device {device!r}")
+
+
+def _claimed_before(connection: Connection, keys: Keys, device: str, request: ClaimRequest, url: str) -> ClaimReply:
+    row = connection.execute(select(devices).where(devices.c.id == device)).one()
+    if (row.public_key, row.machine) != (request.public_key, request.machine):
+        raise refuse("claim_code_used")
+    return _welcome(connection, keys, _device(row), url)
+
+
+def _register(connection: Connection, store: str, request: ClaimRequest, public_key: bytes, now: datetime) -> Device:
+    if connection.execute(select(devices.c.id).where(devices.c.public_key == request.public_key)).first():
+        raise refuse("key_known")
+    number = next_number(connection, "device")
+    device = Device(f"D{number}", number, store, uuid.uuid4().hex, public_key, token_generation=1, revoked=False)
+    connection.execute(
+        insert(devices).values(
+            id=device.id,
+            number=number,
+            store=store,
+            public_key=request.public_key,
+            machine=request.machine,
+            version=request.version,
+            token_generation=device.token_generation,
+            epoch=device.epoch,
+            claimed_at=now,
+        )
+    )
+    opened = insert(epochs).values(device=device.id, epoch=device.epoch, last_seq=0, last_hash=GENESIS.hex())
+    connection.execute(opened.values(opened_at=now))
+    return device
+
+
+def _welcome(connection: Connection, keys: Keys, device: Device, url: str) -> ClaimReply:
+    store = connection.execute(select(stores).where(stores.c.id == device.store)).one()
+    of_store = select(tills).where(tills.c.store == device.store).order_by(tills.c.id)
+    return ClaimReply(
+        device=device.id,
+        device_number=device.number,
+        store=Named(store.id, store.name),
+        tills=tuple(Named(till.id, till.name) for till in connection.execute(of_store)),
+        epoch=device.epoch,
+        programme_key=encode_bytes(keys.programme_public),
+        token_key=encode_bytes(keys.token(device.number, device.token_generation)),
+        token_generation=device.token_generation,
+        ident_key=encode_bytes(keys.ident(store.id, store.ident_generation)),
+        enrolment_url=url,
+    )
+
+
+def _device(row: Row[tuple[object, ...]]) -> Device:
+    return Device(
+        id=row.id,
+        number=row.number,
+        store=row.store,
+        epoch=row.epoch,
+        public_key=decode_bytes(row.public_key),
+        token_generation=row.token_generation,
+        revoked=row.revoked_at is not None,
+    )
+
+
+def _public_key(text: str) -> bytes:
+    try:
+        raw = decode_bytes(text)
+        Ed25519PublicKey.from_public_bytes(raw)
+    except ValueError as error:
+        raise refuse("malformed", "public_key is not an Ed25519 key in base64url") from error
+    if encode_bytes(raw) != text:
+        raise refuse("malformed", "public_key is not plain base64url")
+    return raw
+
+
+def _digest(code: str) -> str:
+    return hashlib.sha256(code.replace("-", "").strip().upper().encode()).hexdigest()

@@ -1,0 +1,139 @@
+"""The HTTP edge: bounded bodies in, devices recognised, JSON out.
+
+Nothing behind it sees a request. A body is counted while it arrives and while it is unpacked, so that a gzip bomb ends
+at the limit and not in memory.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from loyalty.jws import BadSignature, ClockSkew, unverified_device, verify_request
+from loyalty_server.clock import Clock
+from loyalty_server.devices import Device, find_device
+from loyalty_server.keys import Keys
+from loyalty_server.problems import refuse
+from loyalty_server.storage.database import Database
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of anything the server takes or gives at once."""
+
+    packed: int = 4 << 20  # bytes of a body as it travels
+    unpacked: int = 16 << 20  # bytes of a body after gzip
+    form: int = 8 << 10  # bytes of an enrolment form
+    page: int = 1000  # members in one page of changes
+
+
+@dataclass(frozen=True)
+class Server:
+    """What every endpoint works with. `hosts` are the names (host or host:port) that requests may be signed for."""
+
+    database: Database
+    keys: Keys
+    clock: Clock
+    public_url: str
+    hosts: frozenset[str]
+    limits: Limits = field(default_factory=Limits)
+
+
+def names_of(*addresses: str) -> frozenset[str]:
+    """Return the Host headers that belong to these URLs or names, as clients send them: without a default port."""
+    names = set()
+    for address in addresses:
+        parts = urlsplit(address if "://" in address else f"//{address}")
+        host = (parts.hostname or "").lower()
+        shown = f"[{host}]" if ":" in host else host
+        default = {"http": 80, "https": 443}.get(parts.scheme)
+        names.add(shown if parts.port in (None, default) else f"{shown}:{parts.port}")
+    return frozenset(names)
+
+
+async def read_body(request: Request, limits: Limits) -> bytes:
+    """Return the body, unpacked. Raises Refused `too_large`, `media_type` or `malformed`."""
+    packed = await read_bounded(request, limits.packed)
+    match request.headers.get("content-encoding", "identity").strip().lower():
+        case "identity":
+            return packed
+        case "gzip":
+            return _unpack(packed, limits.unpacked)
+    raise refuse("media_type")
+
+
+async def read_bounded(request: Request, most: int) -> bytes:
+    """Return the body as it came. Raises Refused `too_large`."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise refuse("too_large", f"a body may have {most} bytes")
+    return bytes(body)
+
+
+def decode(body: bytes, shape: type[T]) -> T:
+    """Return the message. Raises Refused `malformed`."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise refuse("malformed", str(error)[:200]) from error
+
+
+def json_reply(message: object, status: int = 200, **headers: str) -> Response:
+    """Return a JSON response that nobody keeps."""
+    named = {name.replace("_", "-"): value for name, value in {"cache_control": "no-store", **headers}.items()}
+    return Response(msgspec.json.encode(message), status, named, media_type="application/json")
+
+
+def authenticate(server: Server, request: Request) -> Device:
+    """Return the device that signed this request.
+
+    Raises Refused: `wrong_host`, `bad_signature`, `clock` (with the server's time) or `device_revoked`.
+    """
+    host = request.headers.get("host", "").lower()
+    if host not in server.hosts:
+        raise refuse("wrong_host")
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise refuse("bad_signature")
+    device = _signed_by(server, token.strip(), host)
+    if device.revoked:
+        raise refuse("device_revoked")
+    return device
+
+
+def _signed_by(server: Server, token: str, host: str) -> Device:
+    now = server.clock.now()
+    try:
+        with server.database.reading() as connection:
+            device = find_device(connection, unverified_device(token))
+        if device is None:
+            raise refuse("bad_signature")
+        verify_request(token, device.public_key, host, now)
+    except ClockSkew as error:
+        raise refuse("clock", server_time=now) from error
+    except BadSignature as error:
+        raise refuse("bad_signature") from error
+    return device
+
+
+def _unpack(packed: bytes, most: int) -> bytes:
+    unzip = zlib.decompressobj(wbits=31)
+    try:
+        body = unzip.decompress(packed, most + 1)
+    except zlib.error as error:
+        raise refuse("malformed", "the body is not gzip") from error
+    if len(body) > most:
+        raise refuse("too_large", f"an unpacked body may have {most} bytes")
+    if not unzip.eof or unzip.unused_data:
+        raise refuse("malformed", "the gzip stream is cut off or goes on")
+    return body

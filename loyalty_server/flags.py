@@ -1,0 +1,40 @@
+"""What people should look at: booked or not, something about it is odd."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Connection, insert
+
+from loyalty_server.devices import Device
+from loyalty_server.storage.tables import flags
+
+Kind = Literal[
+    "clock_ahead",  # a receipt from the future: booked at its arrival
+    "fork",  # rows that do not continue what the device has sent: a cloned or restored disk
+    "rejected",  # a row that was not booked
+    "shortfall",  # points were paid that the member did not have
+    "sums",  # the printed numbers do not add up
+    "token_forged",  # an enrolment token that this device cannot have made
+    "token_reused",  # an enrolment token that stands on another receipt
+    "unknown_card",  # nobody's card: booked without a member
+    "unknown_member",  # a member whom the server does not have: booked without him
+    "unknown_till",  # a till that the store does not have
+]
+
+
+def flag(
+    connection: Connection,
+    kind: Kind,
+    now: datetime,
+    device: Device,
+    *,
+    row_id: str | None = None,
+    till: str | None = None,
+    member: str | None = None,
+    detail: str = "",
+) -> None:
+    """Write it down."""
+    values = {"at": now, "kind": kind, "device": device.id, "row_id": row_id, "till": till, "member": member}
+    connection.execute(insert(flags).values(**values, detail=detail))

@@ -1,0 +1,117 @@
+"""Points: append-only entries, each bound to a receipt and to a row, with the balance kept beside them.
+
+An entry of one kind can stand once for a row and once for a receipt; the database holds that, whatever the code does.
+`members.balance` moves in the same transaction and equals the sum at any time: `differences` finds where it does not.
+"""
+
+from __future__ import annotations
+
+import csv
+import uuid
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Literal, NamedTuple, TextIO
+
+from sqlalchemy import Connection, and_, func, insert, select, update
+
+from loyalty.wire import ReceiptId
+from loyalty_server.storage.tables import RECEIPT, ledger, members, receipts
+
+Kind = Literal["earn", "redeem", "opening"]
+
+COLUMNS = (
+    "kind", "points", "member", "total", "pay", "store", "till", "business_day", "shift", "number",
+    "at", "booked_at", "row_id", "device", "epoch", "seq",
+)  # fmt: skip
+"""Columns of the CSV file, one line an entry; a receipt without entries has one line without a kind."""
+
+
+class Entry(NamedTuple):
+    """Points that a member got (or paid, below zero). `receipt` is None for what no receipt stands behind."""
+
+    kind: Kind
+    member: str
+    points: int
+    at: datetime
+    row_id: str
+    business_day: date
+    receipt: ReceiptId | None = None
+
+
+def book(connection: Connection, entries: list[Entry], now: datetime) -> None:
+    """Append the entries and move the balances. Raises IntegrityError when one of them stands already."""
+    if not entries:
+        return
+    connection.execute(insert(ledger), [_values(entry, now) for entry in entries])
+    sums: dict[str, int] = {}
+    for entry in entries:
+        sums[entry.member] = sums.get(entry.member, 0) + entry.points
+    for member, points in sorted(sums.items()):
+        moved = update(members).where(members.c.id == member)
+        connection.execute(moved.values(balance=members.c.balance + points))
+
+
+def book_opening(connection: Connection, member: str, points: int, now: datetime) -> None:
+    """Book what a member brings along."""
+    if points:
+        book(connection, [Entry("opening", member, points, now, str(uuid.uuid4()), now.date())], now)
+
+
+def sum_of(connection: Connection, row_id: str) -> int:
+    """Return the points that one row has moved."""
+    moved = select(func.coalesce(func.sum(ledger.c.points), 0)).where(ledger.c.row_id == row_id)
+    return int(connection.execute(moved).scalar_one())
+
+
+def differences(connection: Connection) -> list[tuple[str, int, int]]:
+    """Return (member, balance, sum of entries) wherever the two differ: always nothing."""
+    summed = func.coalesce(func.sum(ledger.c.points), 0)
+    joined = members.outerjoin(ledger, ledger.c.member == members.c.id)
+    grouped = select(members.c.id, members.c.balance, summed).select_from(joined).group_by(members.c.id)
+    return [(row[0], row[1], row[2]) for row in connection.execute(grouped.having(members.c.balance != summed))]
+
+
+def write_csv(connection: Connection, file: TextIO) -> int:
+    """Write every entry and every receipt, oldest first; return the number of lines. No card, phone or token in it."""
+    out = csv.writer(file)
+    out.writerow(COLUMNS)
+    count = 0
+    for line in _lines(connection):
+        out.writerow(line)
+        count += 1
+    return count
+
+
+def _values(entry: Entry, now: datetime) -> dict[str, object]:
+    receipt = entry.receipt
+    named = {name: getattr(receipt, name) for name in RECEIPT} if receipt else {"business_day": entry.business_day}
+    return {
+        "member": entry.member,
+        "kind": entry.kind,
+        "points": entry.points,
+        "at": entry.at,
+        "booked_at": now,
+        "row_id": entry.row_id,
+        "store": None,
+        "till": None,
+        "shift": None,
+        "number": None,
+        **named,
+    }
+
+
+def _lines(connection: Connection) -> Iterator[tuple[object, ...]]:
+    same = and_(*(ledger.c[name] == receipts.c[name] for name in RECEIPT))
+    of_receipts = select(receipts, ledger.c.kind, ledger.c.points, ledger.c.booked_at, ledger.c.member.label("owner"))
+    by_time = of_receipts.select_from(receipts.outerjoin(ledger, same)).order_by(receipts.c.at, receipts.c.row_id)
+    others = select(ledger).where(ledger.c.number.is_(None)).order_by(ledger.c.id)
+    for row in connection.execute(others):
+        at, booked = row.at.isoformat(), row.booked_at.isoformat()
+        yield (row.kind, row.points, row.member, *[""] * 7, at, booked, row.row_id, "", "", "")
+    for row in connection.execute(by_time.order_by(ledger.c.id)):
+        booked = row.booked_at or row.received_at
+        yield (
+            row.kind or "", row.points or 0, row.owner or "", row.total, row.pay, row.store, row.till,
+            row.business_day.isoformat(), row.shift, row.number, row.at.isoformat(), booked.isoformat(), row.row_id,
+            row.device, row.epoch, row.seq,
+        )  # fmt: skip

@@ -1,0 +1,111 @@
+"""Members, their cards, and what the tills are told of them.
+
+A member's state is the very `MemberState` that quotes work with, moved by the very `loyalty.member.apply` that tills
+use; only the balance is kept apart from it, beside the ledger. Whatever changes a member gives him the next change
+number: that is the order of the feed.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from datetime import date, datetime
+
+import msgspec
+from sqlalchemy import Connection, Row, insert, select, update
+
+from loyalty.codes.check_digit import check_digit
+from loyalty.member import apply
+from loyalty.quote import MemberState
+from loyalty.wire import Sale
+from loyalty_server.storage.statements import insert_new, next_number
+from loyalty_server.storage.tables import cards, members
+
+CARD_PREFIX = "29"
+
+
+def add_member(
+    connection: Connection, now: datetime, *, joined: date, phone: str | None = None, greeting: str | None = None
+) -> str:
+    """Make a member without a card and return his id."""
+    member = uuid.uuid4().hex
+    state = MemberState(joined=joined.isoformat())
+    connection.execute(
+        insert(members).values(
+            id=member,
+            balance=0,
+            state=_text(state),
+            greeting=greeting,
+            phone=phone,
+            change=next_number(connection, "change"),
+            created_at=now,
+        )
+    )
+    return member
+
+
+def give_card(connection: Connection, member: str, card: str, now: datetime) -> None:
+    """Attach a card. Raises LookupError when it is somebody's already."""
+    if not insert_new(connection, cards, {"card": card, "member": member, "created_at": now}):
+        raise LookupError("the card belongs to a member already")
+    _touch(connection, member)
+
+
+def give_new_card(connection: Connection, member: str, now: datetime) -> str:
+    """Attach a new card number, 29xxxxxxxxxxC: drawn at random, so that nobody guesses his neighbour's."""
+    while True:
+        digits = f"{CARD_PREFIX}{secrets.randbelow(10**10):010}"
+        card = f"{digits}{check_digit(digits)}"
+        if insert_new(connection, cards, {"card": card, "member": member, "created_at": now}):
+            _touch(connection, member)
+            return card
+
+
+def member_of_card(connection: Connection, card: str) -> str | None:
+    """Return whose card this is."""
+    return connection.execute(select(cards.c.member).where(cards.c.card == card)).scalar_one_or_none()
+
+
+def member_of_phone(connection: Connection, phone: str) -> str | None:
+    """Return whose phone this is."""
+    return connection.execute(select(members.c.id).where(members.c.phone == phone)).scalar_one_or_none()
+
+
+def first_card(connection: Connection, member: str) -> str | None:
+    """Return the member's oldest card."""
+    of_member = select(cards.c.card).where(cards.c.member == member).order_by(cards.c.created_at, cards.c.card)
+    return connection.execute(of_member.limit(1)).scalar_one_or_none()
+
+
+def is_member(connection: Connection, member: str) -> bool:
+    """Tell whether there is such a member."""
+    found = select(members.c.id).where(members.c.id == member, members.c.deleted_at.is_(None))
+    return connection.execute(found).first() is not None
+
+
+def balance_of(connection: Connection, member: str) -> int:
+    """Return his points."""
+    return int(connection.execute(select(members.c.balance).where(members.c.id == member)).scalar_one())
+
+
+def count_sale(connection: Connection, member: str, sale: Sale) -> None:
+    """Move the member's counters, tier, stamps and coupons by a sale; points are the ledger's part."""
+    row = connection.execute(select(members).where(members.c.id == member).with_for_update()).one()
+    moved = msgspec.structs.replace(apply(state_of(row), sale), balance=0)
+    changed = update(members).where(members.c.id == member)
+    connection.execute(changed.values(state=_text(moved), change=next_number(connection, "change")))
+
+
+def state_of(row: Row[tuple[object, ...]], as_of: datetime | None = None) -> MemberState:
+    """Return the state of a row of `members`, balance included."""
+    state = msgspec.json.decode(row.state, type=MemberState)
+    return msgspec.structs.replace(state, balance=row.balance, as_of=as_of)
+
+
+def _touch(connection: Connection, member: str) -> None:
+    change = next_number(connection, "change")
+    connection.execute(update(members).where(members.c.id == member).values(change=change))
+
+
+def _text(state: MemberState) -> str:
+    return msgspec.json.encode(state).decode()

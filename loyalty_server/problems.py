@@ -1,0 +1,98 @@
+"""What the server says no with: RFC 9457 problems with a stable type, code and `retryable`.
+
+A `Refused` is raised by the parts behind the HTTP edge and becomes the reply there. Rows of a batch are refused one by
+one instead: their problem goes into the verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+from starlette.responses import Response
+
+from loyalty.wire import Problem
+
+
+class _Kind(NamedTuple):
+    status: int
+    title: str
+    retryable: bool = False
+
+
+_KINDS = {
+    # who asks
+    "bad_signature": _Kind(401, "The request is not signed by a known device"),
+    "clock": _Kind(401, "The clocks of device and server differ", retryable=True),
+    "device_revoked": _Kind(401, "This device may not ask any more"),
+    "wrong_host": _Kind(421, "This server does not answer under that name"),
+    # claims
+    "claim_code_unknown": _Kind(403, "The code is not known or has expired"),
+    "claim_code_used": _Kind(409, "The code has made another device"),
+    "key_known": _Kind(409, "The key belongs to another device"),
+    # requests
+    "not_found": _Kind(404, "There is nothing here"),
+    "method_not_allowed": _Kind(405, "Not with this method"),
+    "malformed": _Kind(400, "The request cannot be read"),
+    "too_large": _Kind(413, "The request is too large"),
+    "media_type": _Kind(415, "The body is neither plain nor gzip"),
+    "busy": _Kind(503, "The server is busy", retryable=True),
+    "internal": _Kind(500, "The server failed", retryable=True),
+    # programme and feed
+    "no_programme": _Kind(404, "No programme is in force", retryable=True),
+    "refill": _Kind(410, "The cursor is of another life of this server: begin from nothing"),
+    # batches
+    "gap": _Kind(409, "Rows are missing before the first one", retryable=True),
+    "fork": _Kind(409, "These rows are not a continuation of what this device has sent"),
+    # rows
+    "row_malformed": _Kind(422, "The row cannot be read"),
+    "row_hash": _Kind(422, "The row does not match its hash"),
+    "row_kind": _Kind(422, "Rows of this kind are not known here"),
+    "row_schema": _Kind(422, "Rows of this schema are not known here"),
+    "row_id_reused": _Kind(422, "Another row has this id"),
+    "row_not_booked": _Kind(422, "The row could not be booked"),
+    "foreign_store": _Kind(422, "The receipt is of another store than the device"),
+    "receipt_conflict": _Kind(409, "Another sale is booked under this receipt"),
+}
+CODES = tuple(_KINDS)
+
+
+def problem(code: str, detail: str = "", *, expect: int | None = None, server_time: datetime | None = None) -> Problem:
+    """Return the problem of this code."""
+    kind = _KINDS[code]
+    return Problem(
+        type=f"urn:tillmate:problem:{code}",
+        title=kind.title,
+        status=kind.status,
+        code=code,
+        retryable=kind.retryable,
+        detail=detail,
+        expect=expect,
+        server_time=server_time,
+    )
+
+
+class Refused(Exception):
+    """The answer to the request is this problem."""
+
+    def __init__(self, said: Problem) -> None:
+        super().__init__(said.code)
+        self.problem = said
+
+
+def refuse(code: str, detail: str = "", *, expect: int | None = None, server_time: datetime | None = None) -> Refused:
+    """Return the exception to raise."""
+    return Refused(problem(code, detail, expect=expect, server_time=server_time))
+
+
+def reply(said: Problem) -> Response:
+    """Return the HTTP response that carries a problem."""
+    headers: Mapping[str, str] = {"cache-control": "no-store"}
+    if said.status == 503:
+        headers = {**headers, "retry-after": "1"}
+    if said.status == 401:
+        headers = {**headers, "www-authenticate": "Bearer"}
+    content = msgspec.json.encode(said)
+    return Response(content, said.status, headers, media_type="application/problem+json")
