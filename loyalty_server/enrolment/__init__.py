@@ -1,0 +1,11 @@
+"""The customer's way in: from the QR on a receipt to a member with a card.
+
+    phone.py     what people type -> one form of a number, and how it is masked
+    wording.py   the texts that are agreed to, by purpose, version and language
+    sender.py    how a code reaches a phone
+    steps.py     the two steps (ask for a code, confirm it) as transactions
+    pages.py     what the phone shows: plain HTML without a script
+    routes.py    HTTP
+
+The pages hand over no account: before the code is confirmed they show nothing but the points of the receipt itself.
+"""
