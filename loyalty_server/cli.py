@@ -1,0 +1,206 @@
+"""The `tillmate-server` command: one function a verb, no logic.
+
+Exit codes: 78 the folder or the programme must be mended, 69 the address is taken, 1 the wish cannot be granted.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from loyalty.errors import TillmateError
+from loyalty.programme import ProgrammeError
+from loyalty_server import setup
+from loyalty_server.app import make_app
+from loyalty_server.clock import SystemClock
+from loyalty_server.devices import new_code, revoke
+from loyalty_server.edge import Server, names_of
+from loyalty_server.enrolment.sender import ConsoleSender
+from loyalty_server.enrolment.wording import Wordings
+from loyalty_server.folder import DataFolder, NotInitialised
+from loyalty_server.keys import Keys
+from loyalty_server.ledger import differences, write_csv
+from loyalty_server.listener import bind, serve
+from loyalty_server.storage.database import Database
+
+data_option = click.option(
+    "--data", required=True, type=click.Path(file_okay=False, path_type=Path), help="The server's data folder."
+)
+
+
+@click.group()
+@click.version_option(version("tillmate"), prog_name="tillmate-server")
+def main() -> None:
+    """The central loyalty server."""
+
+
+@main.command()
+@data_option
+@click.option("--programme", "programme_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--store", "stores", multiple=True, metavar="ID:NAME", help="A store; may be given again.")
+@click.option("--till", "tills", multiple=True, metavar="STORE:ID", help="A till of a store; may be given again.")
+def init(data: Path, programme_file: Path | None, stores: tuple[str, ...], tills: tuple[str, ...]) -> None:
+    """Make the data folder; run again it adds stores, tills and a programme revision."""
+    with _refusals():
+        database, keys = DataFolder(data).create()
+    with _closing(database), _refusals(), database.writing() as connection:
+        setup.add_stores(connection, stores)
+        setup.add_tills(connection, tills)
+        if programme_file is not None:
+            setup.publish_file(connection, keys, programme_file, SystemClock().now())
+    click.echo(f"initialised data={data}")
+
+
+@main.command()
+@data_option
+@click.option("--listen", default="127.0.0.1:8080", metavar="HOST:PORT", help="Where to listen; port 0 = any free one.")
+@click.option("--public-url", metavar="URL", help="What stands in enrolment QRs; default: where it listens.")
+@click.option("--name", "names", multiple=True, metavar="HOST[:PORT]", help="Another name that tills ask by.")
+def run(data: Path, listen: str, public_url: str | None, names: tuple[str, ...]) -> None:
+    """Serve until SIGTERM or Ctrl-C; says `ready url=...` on stdout."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    folder = DataFolder(data)
+    host, _, port = listen.rpartition(":")
+    if not (host and port.isdecimal()):
+        _fail(f"--listen {listen}: must be HOST:PORT", 78)
+    with _opened(folder) as (database, keys):
+        try:
+            listener = bind(host.strip("[]"), int(port))
+        except OSError as error:
+            _fail(f"cannot listen on {listen}: {error.strerror or error}", 69)
+        url = f"http://{host}:{listener.getsockname()[1]}"
+        public = (public_url or url).rstrip("/")
+        server = Server(database, keys, SystemClock(), public, names_of(url, public, *names))
+        sender = ConsoleSender(sys.stdout, folder.codes_file)
+        serve(
+            make_app(server, sender, Wordings(folder.path / "texts")), listener, _stop_on_signals(), lambda: _ready(url)
+        )
+
+
+@main.group()
+def device() -> None:
+    """Store PCs."""
+
+
+@device.command("new-code")
+@data_option
+@click.option("--store", required=True, help="The store that the device will belong to.")
+def device_new_code(data: Path, store: str) -> None:
+    """Print a one-time code that makes one device; good for seven days."""
+    with _opened(DataFolder(data)) as (database, _), _refusals(), database.writing() as connection:
+        code = new_code(connection, store, SystemClock().now())
+    click.echo(code)
+
+
+@device.command("revoke")
+@data_option
+@click.argument("name", metavar="DEVICE")
+def device_revoke(data: Path, name: str) -> None:
+    """Refuse whatever DEVICE asks from now on."""
+    with _opened(DataFolder(data)) as (database, _), _refusals(), database.writing() as connection:
+        revoke(connection, name, SystemClock().now())
+    click.echo(f"revoked device={name}")
+
+
+@main.group()
+def programme() -> None:
+    """Programme revisions."""
+
+
+@programme.command("publish")
+@data_option
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def programme_publish(data: Path, file: Path) -> None:
+    """Sign FILE (.toml or .json) and hand it to the tills from its `starts_at` on."""
+    with _opened(DataFolder(data)) as (database, keys), _refusals(), database.writing() as connection:
+        revision, new = setup.publish_file(connection, keys, file, SystemClock().now())
+    click.echo(f"{'published' if new else 'unchanged'} revision={revision}")
+
+
+@main.group()
+def member() -> None:
+    """Members."""
+
+
+@member.command("add")
+@data_option
+@click.option("--card", required=True, help="The card number as scanners read it.")
+@click.option("--balance", type=click.IntRange(0, 10**12), default=0, help="Points that the member brings along.")
+@click.option("--phone", help="Phone number.")
+@click.option("--greeting", help="First name, if the member allows it on screens.")
+def member_add(data: Path, card: str, balance: int, phone: str | None, greeting: str | None) -> None:
+    """Make a member with a card; prints his id."""
+    with _opened(DataFolder(data)) as (database, _), _refusals(), database.writing() as connection:
+        name = setup.add_known_member(connection, card, balance, phone, greeting, SystemClock().now())
+    click.echo(name)
+
+
+@main.command("ledger")
+@data_option
+@click.option("--csv", "file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
+def ledger_csv(data: Path, file: Path) -> None:
+    """Write every ledger entry and every receipt; exit 1 when a balance differs from its entries."""
+    with _opened(DataFolder(data)) as (database, _), database.reading() as connection:
+        with file.open("w", encoding="utf-8", newline="") as out:
+            lines = write_csv(connection, out)
+        wrong = differences(connection)
+    click.echo(f"written lines={lines} file={file}")
+    if wrong:
+        _fail(f"{len(wrong)} balances differ from the sum of their entries", 1)
+
+
+@contextmanager
+def _opened(folder: DataFolder) -> Iterator[tuple[Database, Keys]]:
+    with _refusals():
+        database, keys = folder.open()
+    with _closing(database):
+        yield database, keys
+
+
+@contextmanager
+def _closing(database: Database) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        database.close()
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except (NotInitialised, ProgrammeError) as error:
+        _fail(str(error), 78)
+    except (TillmateError, LookupError, ValueError) as error:
+        _fail(str(error.args[0]), 1)
+
+
+def _fail(message: str, exit_code: int) -> NoReturn:
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(exit_code)
+
+
+def _ready(url: str) -> None:
+    click.echo(f"ready url={url}")
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+
+    def on_signal(_: int, __: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    return stop
