@@ -1,0 +1,348 @@
+"""A real server on a real socket with real SQLite, and a till that signs, numbers and chains its rows as the agent does."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from html import unescape
+from io import StringIO
+from pathlib import Path
+
+import msgspec
+import pytest
+import requests
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Table, func, select
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from loyalty.chain import GENESIS, row_hash
+from loyalty.engine import quote
+from loyalty.enrolment_token import hour_of, mint
+from loyalty.jws import sign_request
+from loyalty.programme import load
+from loyalty.quote import Basket, Line, MemberState, Quote
+from loyalty.wire import ClaimReply, ClaimRequest, EventReply, Problem, ReceiptId, Row, Sale
+from loyalty_server import setup
+from loyalty_server.app import make_app
+from loyalty_server.devices import new_code
+from loyalty_server.edge import Limits, Server, names_of
+from loyalty_server.enrolment.sender import ConsoleSender
+from loyalty_server.folder import DataFolder
+from loyalty_server.keys import decode_bytes, encode_bytes
+from loyalty_server.ledger import differences
+from loyalty_server.listener import bind, serve
+from loyalty_server.programmes import publish
+from loyalty_server.storage import tables
+
+NOON = datetime(2026, 12, 12, 9, 0, tzinfo=UTC)  # 12:00 in Moscow
+
+PROGRAMME = """
+[programme]
+id = "club"
+revision = 1
+engine = 1
+starts_at = 2026-01-01T00:00:00+03:00
+timezone = "Europe/Moscow"
+currency = "RUB"
+[earn]
+rate_bp = 1000
+[redeem]
+cap_bp = 5000
+offline = { policy = "capped", max_points_per_receipt = 1000, max_points_per_day = 5000 }
+"""
+
+
+@dataclass
+class SetClock:
+    """Stands still until a test moves it."""
+
+    at: datetime = NOON
+
+    def now(self) -> datetime:
+        return self.at
+
+    def advance(self, **step: float) -> None:
+        self.at += timedelta(**step)
+
+
+class Front:
+    """One listening socket for all tests; behind it stands the application of the test that runs."""
+
+    def __init__(self) -> None:
+        self.app: ASGIApp | None = None
+        listener = bind("127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self._stop, ready = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=serve, args=(self, listener, self._stop, ready.set))
+        self._thread.start()
+        assert ready.wait(5)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.app is not None
+        await self.app(scope, receive, send)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(5)
+        assert not self._thread.is_alive()
+
+
+@dataclass
+class Shop:
+    """One server with two stores. `restart` closes its files and begins again on the same folder."""
+
+    folder: DataFolder
+    front: Front
+    clock: SetClock = field(default_factory=SetClock)
+    limits: Limits = field(default_factory=Limits)
+    said: StringIO = field(default_factory=StringIO)
+
+    @property
+    def url(self) -> str:
+        return self.front.url
+
+    def start(self) -> None:
+        self.database, self.keys = self.folder.create()
+        self.programme = load(PROGRAMME, "toml")
+        with self.database.writing() as tx:
+            setup.add_stores(tx, ["S1:First", "S2:Second"])
+            setup.add_tills(tx, ["S1:1", "S1:2", "S2:1"])
+            publish(tx, self.keys, self.programme, self.clock.now())
+        server = Server(self.database, self.keys, self.clock, self.url, names_of(self.url), self.limits)
+        self.front.app = make_app(server, ConsoleSender(self.said, self.folder.codes_file))
+        self.http = requests.Session()
+        self.http.trust_env = False
+
+    def close(self) -> None:
+        self.http.close()
+        self.front.app = None
+        self.database.close()
+
+    def restart(self) -> None:
+        self.close()
+        self.start()
+
+    def code(self, store: str = "S1") -> str:
+        with self.database.writing() as tx:
+            return new_code(tx, store, self.clock.now())
+
+    def till(self, store: str = "S1", machine: str = "pc-1") -> Till:
+        till = Till(self, machine)
+        till.claim(self.code(store))
+        return till
+
+    def member(self, card: str, balance: int = 0, **more: str | None) -> str:
+        with self.database.writing() as tx:
+            return setup.add_known_member(tx, card, balance, more.get("phone"), more.get("greeting"), self.clock.now())
+
+    def count(self, table: Table) -> int:
+        with self.database.reading() as tx:
+            return int(tx.execute(select(func.count()).select_from(table)).scalar_one())
+
+    def all(self, table: Table, *columns: str) -> list[tuple[object, ...]]:
+        """Some columns of every line, in the order of the first one."""
+        with self.database.reading() as tx:
+            found = tx.execute(select(*(table.c[name] for name in columns)).order_by(table.c[columns[0]]))
+            return [tuple(row) for row in found]
+
+    def points(self, member: str) -> int:
+        """The balance, which must be the sum of the entries."""
+        with self.database.reading() as tx:
+            assert differences(tx) == []
+            balance = tx.execute(select(tables.members.c.balance).where(tables.members.c.id == member))
+            return int(balance.scalar_one())
+
+    def flags(self) -> list[str]:
+        return [str(kind) for kind, *_ in self.all(tables.flags, "kind")]
+
+    def last_code(self) -> str:
+        return re.findall(r"code=(\d{6})\n", self.said.getvalue())[-1]
+
+
+@dataclass
+class Till:
+    """A store PC's side of the protocol."""
+
+    shop: Shop
+    machine: str = "pc-1"
+    key: bytes = field(default_factory=lambda: Ed25519PrivateKey.generate().private_bytes_raw())
+    seq: int = 0
+    last: bytes = GENESIS
+    number: int = 0
+    tokens: int = 0
+
+    @property
+    def public_key(self) -> str:
+        return encode_bytes(Ed25519PrivateKey.from_private_bytes(self.key).public_key().public_bytes_raw())
+
+    def claim(self, code: str) -> ClaimReply:
+        response = self.ask_claim(code)
+        assert response.status_code == 201, response.text
+        self.me = msgspec.json.decode(response.content, type=ClaimReply)
+        return self.me
+
+    def ask_claim(self, code: str) -> requests.Response:
+        wish = ClaimRequest(code=code, public_key=self.public_key, machine=self.machine, version="1")
+        return self.shop.http.post(f"{self.shop.url}/v1/devices", data=msgspec.json.encode(wish))
+
+    def ask(self, method: str, path: str, **more: object) -> requests.Response:
+        """A signed request."""
+        at, host = more.pop("at", None), more.pop("host", None)
+        host = str(host or self.shop.url.removeprefix("http://"))
+        when = at if isinstance(at, datetime) else self.shop.clock.now()
+        headers = {"Authorization": f"Bearer {sign_request(self.key, self.me.device, host, when)}"}
+        given = more.pop("headers", {})
+        assert isinstance(given, dict)
+        request = requests.Request(method, self.shop.url + path, headers={**headers, **given}, **more)
+        return self.shop.http.send(self.shop.http.prepare_request(request))
+
+    def token(self) -> str:
+        """A new enrolment token."""
+        self.tokens += 1
+        key = decode_bytes(self.me.token_key)
+        return mint(key, self.me.device_number, self.me.token_generation, hour_of(self.shop.clock.now()), self.tokens)
+
+    def sale(self, total: int = 10000, **more: object) -> Sale:
+        """A sale of one line, with the quote that the engine gives."""
+        self.number += 1
+        state = more.pop("state", None)
+        assert state is None or isinstance(state, MemberState)
+        redeem = more.pop("redeem", 0)
+        basket = Basket((Line(sum=total, categories=("food",)),))
+        quoted = quote(self.shop.programme, state, basket, self.shop.clock.now(), redeem, offline=False)
+        assert isinstance(quoted, Quote), quoted
+        receipt = ReceiptId(
+            store=self.me.store.id, till="1", business_day=date(2026, 12, 12), shift="1", number=str(self.number)
+        )
+        fields = {"receipt": receipt, "basket": basket, "quote": quoted, "offline": False, "member_state": state}
+        return Sale(**{**fields, **more})
+
+    def row(self, body: object, kind: str = "sale", **more: object) -> Row:
+        """The next row of the queue."""
+        self.seq += 1
+        text = body if isinstance(body, str) else msgspec.json.encode(body).decode()
+        at = self.shop.clock.now().isoformat()
+        fields = {"seq": self.seq, "id": str(uuid.uuid4()), "kind": kind, "at": at, "schema": 1, **more}
+        self.last = row_hash(self.last, self.me.epoch, self.seq, kind, str(fields["at"]), text.encode())
+        return msgspec.structs.replace(
+            Row(seq=1, id="", kind="sale", at="", body=text, schema=1, hash=self.last.hex()), **fields
+        )
+
+    def post(self, *rows: Row, epoch: str | None = None, packed: bool = True) -> requests.Response:
+        batch = msgspec.json.encode({"epoch": epoch or self.me.epoch, "rows": rows})
+        if not packed:
+            return self.ask("POST", "/v1/events", data=batch)
+        return self.ask("POST", "/v1/events", data=gzip.compress(batch, 1), headers={"Content-Encoding": "gzip"})
+
+    def send(self, *rows: Row) -> EventReply:
+        response = self.post(*rows)
+        assert response.status_code == 200, response.text
+        return msgspec.json.decode(response.content, type=EventReply)
+
+    def verdicts(self, *rows: Row) -> list[str]:
+        return [each.problem.code if each.problem else each.verdict for each in self.send(*rows).verdicts]
+
+    def sell(self, *args: int, **more: object) -> Sale:
+        """Sell and deliver."""
+        sale = self.sale(*args, **more)
+        assert self.verdicts(self.row(sale)) == ["accepted"]
+        return sale
+
+
+@dataclass
+class Phone:
+    """A customer's browser without JavaScript: opens a page, fills in its form, sends it."""
+
+    shop: Shop
+    language: str = "ru"
+    page: str = ""
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def open(self, path: str) -> Phone:
+        return self._shown(self.shop.http.get(self.shop.url + path, headers={"Accept-Language": self.language}))
+
+    def submit(self, **fields: str) -> Phone:
+        """Send the form that is on the page with its hidden fields and these."""
+        action = re.search(r'<form method="post" action="([^"]+)"', self.page)
+        assert action, self.page
+        hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', self.page))
+        form = {**hidden, **fields}
+        headers = {"Accept-Language": self.language}
+        return self._shown(self.shop.http.post(self.shop.url + action[1], data=form, headers=headers))
+
+    def join(self, token: str, phone: str = "+7 916 123-45-67", **more: str) -> Phone:
+        """All of it: page, phone, code."""
+        self.open(f"/E/{token}").submit(phone=phone, personal_data="yes", **more)
+        return self.submit(code=self.shop.last_code())
+
+    def _shown(self, response: requests.Response) -> Phone:
+        self.page, self.status, self.headers = response.text, response.status_code, dict(response.headers)
+        return self
+
+    @property
+    def text(self) -> str:
+        """What a person reads."""
+        body = re.sub(r"<(style|title)[^>]*>.*?</\1>", " ", self.page, flags=re.DOTALL)
+        return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).replace("\xa0", " ").split())
+
+
+@pytest.fixture(scope="session")
+def front() -> Iterator[Front]:
+    front = Front()
+    yield front
+    front.close()
+
+
+@pytest.fixture
+def make_shop(tmp_path: Path, front: Front) -> Iterator[Callable[..., Shop]]:
+    shops: list[Shop] = []
+
+    def make(**more: object) -> Shop:
+        shop = Shop(DataFolder(tmp_path / f"server-{len(shops)}"), front, **more)
+        shop.start()
+        shops.append(shop)
+        return shop
+
+    yield make
+    for shop in shops:
+        shop.close()
+
+
+@pytest.fixture
+def shop(make_shop: Callable[..., Shop]) -> Shop:
+    return make_shop()
+
+
+@pytest.fixture
+def till(shop: Shop) -> Till:
+    return shop.till()
+
+
+@pytest.fixture
+def phone(shop: Shop) -> Phone:
+    return Phone(shop)
+
+
+@pytest.fixture
+def other_phone(shop: Shop) -> Phone:
+    return Phone(shop, language="en")
+
+
+@pytest.fixture(scope="session")
+def problem_of() -> Callable[[requests.Response], Problem]:
+    """The problem in a response, whose form is checked."""
+
+    def read(response: requests.Response) -> Problem:
+        assert response.headers["content-type"] == "application/problem+json", response.text
+        problem = msgspec.json.decode(response.content, type=Problem)
+        assert problem.status == response.status_code
+        assert problem.type == f"urn:tillmate:problem:{problem.code}"
+        return problem
+
+    return read
