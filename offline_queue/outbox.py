@@ -127,17 +127,24 @@ class SettleRows:
                 found=str(state.epoch),
                 expected=self.epoch,
             )
-        rejected = sum(_keep_rejected(transaction, verdict) for verdict in self.verdicts if verdict.problem)
+        rejected = sum(
+            _keep_rejected(transaction, verdict) for verdict in self.verdicts if verdict.verdict == "rejected"
+        )
         transaction.run(
             "UPDATE queue_state SET watermark = max(watermark, ?), rejected = rejected + ?", (self.watermark, rejected)
         )
+
+
+_NO_REASON = Problem(
+    type="about:blank", title="rejected without a reason", status=422, code="no_reason", retryable=False
+)
 
 
 def _keep_rejected(transaction: Transaction, verdict: Verdict) -> int:
     """1 when the row was not known as rejected before."""
     known = transaction.one("SELECT 1 FROM rejected WHERE seq = ?", (verdict.seq,))
     if known is None:
-        problem = msgspec.json.encode(verdict.problem, order="deterministic")
+        problem = msgspec.json.encode(verdict.problem or _NO_REASON)
         transaction.run("INSERT INTO rejected (seq, problem) VALUES (?, ?)", (verdict.seq, problem))
     return 0 if known else 1
 

@@ -1,0 +1,165 @@
+"""Who this store PC is: identity.json in the state folder, made by the claim and never changed by hand.
+
+The private key is made before the claim and kept in claim.key, so that a claim whose reply was lost can be repeated
+with the same key and gets the same answer. Both files belong to their owner alone.
+
+    identity.json       device, store, tills, epoch of the queue, and all keys
+    claim.key           the private key while the claim is not answered yet
+    machine.id          only where the system has no machine id of its own
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import uuid
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from loyalty.errors import TillmateError
+from loyalty.wire import ClaimReply, Named
+from offline_queue.store import sync_folder
+
+SYSTEM_MACHINE_ID = Path("/etc/machine-id")
+
+_KEY_BYTES = 32
+
+
+class IdentityDamaged(TillmateError):
+    """identity.json or claim.key cannot be read: restore it, or remove it and claim the device again. Exit 65."""
+
+    code: ClassVar[str] = "identity_damaged"
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """This device, as the server knows it. Keys are raw bytes; they are never logged."""
+
+    device: str
+    device_number: int
+    store: Named
+    tills: tuple[Named, ...]
+    epoch: str
+    enrolment_url: str
+    machine: str
+    token_generation: int
+    private_key: bytes
+    programme_key: bytes
+    token_key: bytes
+    ident_key: bytes
+
+    def __repr__(self) -> str:
+        """Without the keys: a log or a traceback may show it."""
+        return f"Identity(device={self.device!r}, store={self.store.id!r}, epoch={self.epoch!r})"
+
+
+def from_claim(reply: ClaimReply, private_key: bytes, machine: str) -> Identity:
+    """The identity that the server has given to this key. Raises ValueError for keys that are none."""
+    return Identity(
+        device=reply.device,
+        device_number=reply.device_number,
+        store=reply.store,
+        tills=reply.tills,
+        epoch=reply.epoch,
+        enrolment_url=reply.enrolment_url,
+        machine=machine,
+        token_generation=reply.token_generation,
+        private_key=private_key,
+        programme_key=_key(reply.programme_key),
+        token_key=from_base64(reply.token_key),
+        ident_key=from_base64(reply.ident_key),
+    )
+
+
+def load(folder: Path) -> Identity | None:
+    """The identity of this state folder; None = not claimed yet. Raises IdentityDamaged."""
+    path = folder / "identity.json"
+    try:
+        identity = msgspec.json.decode(path.read_bytes(), type=Identity)
+    except FileNotFoundError:
+        return None
+    except (msgspec.MsgspecError, ValueError, OSError) as error:
+        raise IdentityDamaged(f"{path}: {error}", file=path.name) from error
+    if len(identity.private_key) != _KEY_BYTES or len(identity.programme_key) != _KEY_BYTES:
+        raise IdentityDamaged(f"{path}: a key has the wrong length", file=path.name)
+    return identity
+
+
+def save(folder: Path, identity: Identity) -> None:
+    """Keep the identity, durably, and drop the key of the claim that made it."""
+    write_private(folder / "identity.json", msgspec.json.format(msgspec.json.encode(identity)))
+    (folder / "claim.key").unlink(missing_ok=True)
+
+
+def claim_key(folder: Path) -> bytes:
+    """The private key to claim with: the one of an earlier attempt, or a new one. Raises IdentityDamaged."""
+    path = folder / "claim.key"
+    if not path.exists():
+        key = new_key()
+        write_private(path, to_base64(key).encode())
+        return key
+    try:
+        return _key(path.read_text(encoding="ascii"))
+    except (ValueError, OSError) as error:
+        raise IdentityDamaged(f"{path}: {error}", file=path.name) from error
+
+
+def new_key() -> bytes:
+    """A raw Ed25519 private key."""
+    return Ed25519PrivateKey.generate().private_bytes_raw()
+
+
+def public_key(private_key: bytes) -> str:
+    """The public half as it travels."""
+    return to_base64(Ed25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw())
+
+
+def machine_id(folder: Path, system: Path = SYSTEM_MACHINE_ID) -> str:
+    """A name for this installation that a copied disk shares and another PC does not.
+
+    The system's own id is confidential, so only a digest of it is used.
+    """
+    try:
+        source = system.read_text(encoding="ascii").strip()
+    except OSError:
+        source = ""
+    if not source:
+        own = folder / "machine.id"
+        if not own.exists():
+            write_private(own, uuid.uuid4().hex.encode())
+        source = own.read_text(encoding="ascii")
+    return hmac.new(source.encode(), b"tillmate", hashlib.sha256).hexdigest()[:32]
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Replace a file in one step, readable by its owner alone, and durable when this returns."""
+    beside = path.with_name(path.name + ".new")
+    beside.unlink(missing_ok=True)
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    sync_folder(path.parent)
+
+
+def to_base64(raw: bytes) -> str:
+    """Bytes as they travel: base64url without padding."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def from_base64(text: str) -> bytes:
+    """The bytes behind `to_base64`. Raises ValueError."""
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
+def _key(text: str) -> bytes:
+    key = from_base64(text)
+    if len(key) != _KEY_BYTES:
+        raise ValueError("a key has 32 bytes")
+    return key

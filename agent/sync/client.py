@@ -1,0 +1,157 @@
+"""The calls of protocol section 1, with typed messages in and typed errors out. One thread, one client.
+
+Each request carries a token signed with the device key, 60 seconds long and bound to the host. A server whose clock
+differs says so; the client learns the offset, signs again and remembers it.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+import requests
+
+from agent.clock import Clock
+from agent.identity import Identity
+from agent.sync.errors import NotAuthorised, ServerUnreachable
+from agent.sync.replies import Answer, clock_of, read, refusal
+from loyalty.jws import sign_request
+from loyalty.wire import (
+    ChangesPage,
+    ClaimReply,
+    ClaimRequest,
+    EventBatch,
+    EventReply,
+    Heartbeat,
+    HeartbeatReply,
+    Programmes,
+)
+
+TIMEOUTS = (5.0, 30.0)
+"""Seconds to connect, and of silence while reading."""
+DEADLINE = 120.0
+"""Seconds that one reply may take in all."""
+LARGEST_REPLY = 32 << 20
+"""Bytes, unpacked."""
+
+_CHUNK = 1 << 16
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_PORTS = {"http": 80, "https": 443}
+
+T = TypeVar("T")
+
+
+class Client:
+    """Speaks to one server as one device; without an identity it can only claim one."""
+
+    def __init__(
+        self, base_url: str, clock: Clock, session: requests.Session, identity: Identity | None = None
+    ) -> None:
+        self._base = base_url.rstrip("/")
+        self._host = _host(base_url)
+        self._clock = clock
+        self._session = session
+        self._identity = identity
+        self._offset = timedelta()
+
+    @property
+    def offset(self) -> timedelta:
+        """How far the server's clock is ahead of ours, as far as we had to learn."""
+        return self._offset
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self._session.close()
+
+    def claim(self, request: ClaimRequest) -> ClaimReply:
+        """Become a device. Raises ServerUnreachable, ServerBusy, NotAuthorised, ServerRejected, as every call does."""
+        return read(self._call("POST", "/v1/devices", body=msgspec.json.encode(request)), ClaimReply)
+
+    def programmes(self, known: str) -> tuple[Programmes, str] | None:
+        """The signed programmes with their ETag; None = still those that go with the ETag `known`."""
+        answer = self._call("GET", "/v1/programme", headers={"If-None-Match": known} if known else {})
+        if answer.status == 304:
+            return None
+        return read(answer, Programmes), answer.headers.get("etag", "")
+
+    def changes(self, since: str | None) -> ChangesPage:
+        """The next page of the members' feed; None = from nothing. Raises Gone too."""
+        return read(self._call("GET", "/v1/members/changes", params={"since": since} if since else {}), ChangesPage)
+
+    def events(self, batch: EventBatch) -> EventReply:
+        """Deliver rows. Raises Gap, Fork and TooLarge too."""
+        packed = gzip.compress(msgspec.json.encode(batch), compresslevel=1, mtime=0)
+        return read(self._call("POST", "/v1/events", body=packed, headers={"Content-Encoding": "gzip"}), EventReply)
+
+    def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
+        """Say how this device is."""
+        return read(self._call("POST", "/v1/heartbeat", body=msgspec.json.encode(heartbeat)), HeartbeatReply)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """A successful answer (2xx or 304), asked for a second time only when the clocks turn out to differ."""
+        for _ in range(2):
+            request = requests.Request(method, self._base + path, params=params, data=body, headers=self._headers(body))
+            request.headers.update(headers or {})
+            answer = self._send(request)
+            server_time = clock_of(answer)
+            if server_time is None or self._identity is None:
+                break
+            self._offset = server_time - self._clock.now()
+        else:
+            raise NotAuthorised("the server does not accept its own time", "clock")
+        if answer.status in (200, 201, 304):
+            return answer
+        raise refusal(answer, self._clock.now())
+
+    def _headers(self, body: bytes | None) -> dict[str, str]:
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if self._identity is not None:
+            now = self._clock.now() + self._offset
+            token = sign_request(self._identity.private_key, self._identity.device, self._host, now)
+            headers["Authorization"] = f"Bearer {token}"
+        return headers
+
+    def _send(self, request: requests.Request) -> Answer:
+        prepared = self._session.prepare_request(request)
+        try:
+            with self._session.send(prepared, timeout=TIMEOUTS, stream=True, allow_redirects=False) as response:
+                body = self._body(response)
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(response.status_code, headers, body)
+        except requests.exceptions.SSLError as error:
+            raise ServerUnreachable(f"the connection is not safe: {error}", "tls") from error
+        except requests.exceptions.RequestException as error:
+            raise ServerUnreachable(f"{type(error).__name__}: {error}", "network") from error
+
+    def _body(self, response: requests.Response) -> bytes:
+        deadline = self._clock.monotonic() + DEADLINE
+        body = bytearray()
+        for chunk in response.iter_content(_CHUNK):
+            body += chunk
+            if len(body) > LARGEST_REPLY or self._clock.monotonic() > deadline:
+                raise ServerUnreachable(f"a reply without end: {len(body)} bytes so far", "reply")
+        return bytes(body)
+
+
+def _host(base_url: str) -> str:
+    """The Host header of our requests, which tokens are bound to. Raises ValueError for an address that is not safe."""
+    parts = urlsplit(base_url)
+    name = (parts.hostname or "").lower()
+    if not name or parts.scheme not in _PORTS or (parts.scheme == "http" and name not in _LOOPBACK):
+        raise ValueError(f"{base_url}: must be https://HOST, or http on this machine")
+    host = f"[{name}]" if ":" in name else name
+    return host if parts.port in (None, _PORTS[parts.scheme]) else f"{host}:{parts.port}"

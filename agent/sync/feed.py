@@ -1,0 +1,90 @@
+"""The thread that keeps this till up to date: the claim once, then rounds of news every few seconds.
+
+What fails is repeated with growing, random waits. While there is no connection the till lives on what it has: the kept
+programme, the replica as it is, the queue.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from agent.clock import Clock
+from agent.identity import Identity
+from agent.sync.claim import Claimant
+from agent.sync.programme import ProgrammeBook
+from agent.sync.report import Report
+from agent.sync.retry import Bell, Patience
+from agent.sync.rounds import Depths, Listeners, Rounds, Server, Shelf
+from loyalty.errors import TillmateError
+from offline_queue import Replica, ReplicaWriter
+
+
+class Feed:
+    """Keeps identity, programme and replica. `wake` may be called by any thread."""
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        claimant: Claimant,
+        replica: Replica,
+        open_reader: Callable[[], Depths],
+        connect: Callable[[Identity], Server],
+        listeners: Listeners,
+        report: Report,
+        clock: Clock,
+        patience: Patience,
+        every: float,
+        identity: Identity | None = None,
+    ) -> None:
+        self._folder = folder
+        self._claimant = claimant
+        self._replica = replica
+        self._open_reader = open_reader
+        self._connect = connect
+        self._listeners = listeners
+        self._report = report
+        self._clock = clock
+        self._patience = patience
+        self._every = every
+        self._bell = Bell(clock)
+        self._identity = identity
+
+    def wake(self) -> None:
+        """The server is there again, or may be: ask at once."""
+        self._patience.wake()
+        self._bell.ring()
+
+    def run(self, stop: threading.Event) -> None:
+        """Keep up until `stop`."""
+        if self._identity is None:
+            self._identity = self._claim(stop)
+        if self._identity is not None:
+            self._keep_up(self._identity, stop)
+
+    def _claim(self, stop: threading.Event) -> Identity | None:
+        """Claim, for ever if need be; None when `stop` came first."""
+        if not self._claimant.has_code:
+            self._report.unclaimed()
+            stop.wait()
+            return None
+        identity = self._patience.carry_out(self._claimant.claim, stop, self._failed)
+        if identity is not None:
+            self._report.reached("feed")
+            self._listeners.on_claimed(identity)
+        return identity
+
+    def _keep_up(self, identity: Identity, stop: threading.Event) -> None:
+        with closing(ReplicaWriter(self._replica, self._clock.now)) as members, closing(self._open_reader()) as queue:
+            shelf = Shelf(book=ProgrammeBook(self._folder, identity.programme_key), members=members, queue=queue)
+            rounds = Rounds(identity, self._connect(identity), shelf, self._listeners, self._report, self._clock)
+            rounds.begin()
+            while not stop.is_set():
+                self._patience.carry_out(lambda: rounds.go(stop), stop, self._failed)
+                self._bell.wait(self._every, stop)
+
+    def _failed(self, error: TillmateError) -> None:
+        self._report.failed("feed", error)

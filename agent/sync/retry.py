@@ -1,0 +1,110 @@
+"""Patience: one series of attempts for ever, with full jitter, ended by the stop event and cut short by `wake`.
+
+Full jitter = a uniform wait from nothing to a window that doubles up to a minute, so that a fleet of tills that lost its
+server together does not come back together. A server that says when to return is taken at its word.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+import tenacity
+
+from agent.clock import Clock
+from agent.sync.errors import NotAuthorised, ServerBusy, ServerRejected
+from loyalty.errors import TillmateError
+
+T = TypeVar("T")
+
+_SLICE = 0.2
+_DOUBLINGS = 16
+
+
+class Waits(Protocol):
+    """How time passes between attempts."""
+
+    def ring(self) -> None:
+        """End the present wait, or the next one."""
+        ...
+
+    def wait(self, seconds: float, stop: threading.Event) -> None:
+        """Wait, unless `stop` is set or somebody rings."""
+        ...
+
+
+class Bell:
+    """A wait that others can end. Thread-safe."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._rung = threading.Event()
+
+    def ring(self) -> None:
+        """End the present wait, or the next one."""
+        self._rung.set()
+
+    def wait(self, seconds: float, stop: threading.Event) -> None:
+        """Wait until the time is over, `stop` is set (noticed within 0.2 s) or somebody rings."""
+        end = self._clock.monotonic() + seconds
+        while not stop.is_set():
+            left = end - self._clock.monotonic()
+            if left <= 0 or self._rung.wait(min(left, _SLICE)):
+                break
+        self._rung.clear()
+
+
+class Patience:
+    """Carries out an attempt until it succeeds."""
+
+    def __init__(
+        self, waits: Waits, *, first: float = 1.0, longest: float = 60.0, chance: random.Random | None = None
+    ) -> None:
+        self._first = first
+        self._longest = longest
+        self._chance = chance or random.SystemRandom()
+        self._waits = waits
+
+    def wake(self) -> None:
+        """Try again at once."""
+        self._waits.ring()
+
+    def carry_out(
+        self, attempt: Callable[[], T], stop: threading.Event, failed: Callable[[TillmateError], None]
+    ) -> T | None:
+        """The result of the first attempt that raises no TillmateError; None when `stop` came before it.
+
+        `failed` hears of each failure before the wait.
+        """
+
+        def tell(state: tenacity.RetryCallState) -> None:
+            error = _error(state)
+            if error is not None:
+                failed(error)
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(TillmateError),
+            wait=self._wait,
+            sleep=lambda seconds: self._waits.wait(float(seconds), stop),
+            stop=tenacity.stop_when_event_set(stop),
+            before_sleep=tell,
+        )
+        try:
+            return retrying(attempt)
+        except tenacity.RetryError:
+            return None
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        error = _error(state)
+        if isinstance(error, (NotAuthorised, ServerRejected)):
+            return self._chance.uniform(self._longest / 2, self._longest)
+        window = min(self._longest, self._first * 2 ** min(state.attempt_number - 1, _DOUBLINGS))
+        jitter = self._chance.uniform(0.0, window)
+        return error.retry_after + jitter if isinstance(error, ServerBusy) else jitter
+
+
+def _error(state: tenacity.RetryCallState) -> TillmateError | None:
+    error = state.outcome.exception() if state.outcome else None
+    return error if isinstance(error, TillmateError) else None
