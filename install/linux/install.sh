@@ -106,7 +106,6 @@ build_release() {
   release=$HOME_DIR/releases/$version-$(date -u +%Y%m%dT%H%M%SZ)
   "$python" -m zipfile -t "$wheel" >/dev/null 2>&1 || fail "the wheel is damaged" "$wheel" "copy it again"
   say "building $release"
-  mkdir -p "$HOME_DIR/releases"
   "$python" -m venv "$release" ||
     fail "the virtual environment could not be made" "$release" "free some disk space (300 MB) and read the message above"
   install_into_release
@@ -263,8 +262,9 @@ main() {
   read_arguments "$@"
   check_ground
   find_python
-  exec 9>/run/lock/tillmate-install.lock
-  flock -n 9 || fail "another installation is running" "/run/lock/tillmate-install.lock" "wait for it to end"
+  mkdir -p "$HOME_DIR/releases"
+  exec 9>"$HOME_DIR/lock"
+  flock -n 9 || fail "another installation is running" "$HOME_DIR/lock" "wait for it to end"
   trap clean_up EXIT
   build_release
   make_user
