@@ -49,10 +49,11 @@ def render(name: str, language: str, context: Mapping[str, object]) -> Document:
         raise TemplateError(f"{name}: {error}") from error
 
 
-def _finished(value: object) -> object:
-    """Every value that a template inserts passes here: nothing prints as nothing, the rest as plain text."""
-    if isinstance(value, jinja2.Undefined):
-        return value  # complains by itself, with the name
+def _finished(value: object) -> str:
+    """Every value that a template inserts passes here: None prints as nothing, the rest as plain text.
+
+    An undefined name raises jinja2.UndefinedError as it is turned into text.
+    """
     return "" if value is None else shield(str(value))
 
 

@@ -144,6 +144,20 @@ def test_no_name_changes_the_shape_of_a_slip(name: str) -> None:
     assert shape(hostile) == shape(neutral)
 
 
+def test_a_balance_that_is_a_sentence_is_not_set_in_big_letters() -> None:
+    def width(balance: str) -> int:
+        document = render("sale", "ru", {**SALE_RU, **MEMBER_RU, "balance": balance})
+        return next(each.width for each in document.elements if isinstance(each, Text) and each.text == balance)
+
+    assert width("12 345 бонусов") == 2
+    assert width("0, следующие 12 бонусов погасят списанное") == 1
+
+
+def test_a_value_that_looks_like_a_template_stays_text() -> None:
+    document = render("sale", "ru", {**SALE_RU, "shop": "{{ pay }} {% if %} {# #}"})
+    assert Text("{{ pay }} {% if %} {# #}", bold=True, height=2, align="center") in document.elements
+
+
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(TemplateError, match="no template 'sales'"):
         render("sales", "ru", {})

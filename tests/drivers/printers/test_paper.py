@@ -33,6 +33,8 @@ def test_places_on_the_line() -> None:
     assert text(b"ab\x1b\\\x18\x00c\n") == "ab  c\n"
     assert text(b"\x1dW\xc0\x00\x1ba\x01ab\n") == "       ab\n"
     assert text(b"a\x1bd\x02b\n") == "a\n\nb\n"
+    assert text(b"a\x1bJ\x40b\n") == "a\nb\n"
+    assert draw(b"a\x1bJ\x40", 384).picture.height == 0x40
 
 
 def test_a_line_that_is_too_long_wraps_and_is_a_fault() -> None:
@@ -55,6 +57,10 @@ def test_a_line_that_is_too_long_wraps_and_is_a_fault() -> None:
         (b"\x1bp\x00\x19\xfa", "not drawn: ESC p"),
         (b"\x1dk\x04AB\x00", "not drawn: GS k"),
         (b"\x1d(k\x03\x001Q0", "a QR code without content or with too much of it"),
+        (
+            b"\x1d(k\xfe\x0d1P0" + b"\xff" * 3579 + b"\x1d(k\x03\x001Q0",
+            "a QR code without content or with too much of it",
+        ),
         (b"\x1d(k\x03\x000Q0", "not drawn: GS ( k for another kind than QR"),
         (b"\x1dv0\x00\x31\x00\x01\x00" + bytes(0x31), "a picture of 392 dots on 384"),
     ],

@@ -274,6 +274,12 @@ def test_on_a_pty_it_is_a_serial_printer(start_printer: Start, tmp_path: Path) -
         assert os.read(line, 10) == b"\x00"
         os.close(line)
         assert printer.state("receipts") == number
+    line = os.open(link, os.O_RDWR | os.O_NOCTTY)
+    printer.do("reset")
+    with pytest.raises(OSError, match=r"Input/output"):
+        os.write(line, b"a")
+    os.close(line)
+    assert link.exists()
     printer.do("power_off")
     assert not link.exists()
     printer.do("power_on")
