@@ -21,11 +21,11 @@ from pathlib import Path
 from agent.checkout import Context, Event, Recovered, Refreshed, State, Woke, step
 from agent.clock import Clock
 from agent.inbox import Inbox
-from agent.lost_scans import LostScans
 from agent.messages import Scanned, TillEvent
 from agent.problems import problem
 from agent.status import Status
 from agent.till_effects import Claim, Effects, Writer
+from agent.till_trouble import TillTrouble
 from agent.views import View
 from loyalty.codes import CodeRules
 from loyalty.i18n import Language
@@ -79,7 +79,7 @@ class Till:
         self._publish = publish
         self._clock = clock
         self._inbox: Inbox[Event] = Inbox()
-        self._lost = LostScans(settings.id, status, clock)
+        self._trouble = TillTrouble(settings.id, status, clock)
         self._state = State()
         self._current: Event | None = None
         self._wake_at: float | None = None
@@ -95,7 +95,7 @@ class Till:
         """Put the event into the inbox. False: there is no room; a lost scan is counted and shown."""
         taken = self._inbox.put(event)
         if not taken and isinstance(event, Scanned):
-            self._lost.count()
+            self._trouble.scan_lost()
         return taken
 
     def refresh(self) -> None:
@@ -125,7 +125,7 @@ class Till:
             reader=reader,
             inbox=self._inbox,
             publish=self._publish,
-            lost=self._lost,
+            trouble=self._trouble,
             clock=self._clock,
         )
 
@@ -138,12 +138,13 @@ class Till:
         reply = getattr(failed, "reply", None)
         if reply is not None and not reply.done():
             reply.set_result(problem("internal"))
+        self._trouble.restarted()
         self._take(Recovered(), effects)
 
     def _turn(self, effects: Effects, timeout: float) -> bool:
         """Take one event, or wake the checkout when it is time. False: there was nothing."""
         self.beat = self._clock.monotonic()
-        self._lost.fade()
+        self._trouble.fade()
         if self._wake_at is not None and self.beat >= self._wake_at:
             self._wake_at = None
             self._take(Woke(), effects)

@@ -31,9 +31,9 @@ from agent.checkout import (
 from agent.clock import Clock
 from agent.inbox import Inbox
 from agent.lookup import Lookup, Members, OwnSales
-from agent.lost_scans import LostScans
 from agent.messages import Answer, Reply
 from agent.problems import problem
+from agent.till_trouble import TillTrouble
 from agent.token_source import TokenKey, TokenSource
 from agent.views import Enrolled, ScanSeen, Sold
 from loyalty.errors import TillmateError
@@ -96,7 +96,7 @@ class Effects:
         reader: Sales,
         inbox: Inbox[Event],
         publish: Callable[[str, str, object], None],
-        lost: LostScans,
+        trouble: TillTrouble,
         clock: Clock,
     ) -> None:
         self._till = till
@@ -105,7 +105,7 @@ class Effects:
         self._reader = reader
         self._inbox = inbox
         self._publish = publish
-        self._lost = lost
+        self._trouble = trouble
         self._clock = clock
         self._claim: Claim | None = None
         self._lookup: Lookup | None = None
@@ -120,7 +120,7 @@ class Effects:
             Show: lambda effect: publish(till, "view", effect.view),
             Announce: lambda effect: publish(till, "scan", ScanSeen(effect.device, effect.kind)),
             Again: lambda effect: inbox.put_again(effect.event),
-            Dropped: lambda _: lost.count(),
+            Dropped: lambda _: trouble.scan_lost(),
             WakeAt: lambda effect: effect.tick,
         }
 

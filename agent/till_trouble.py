@@ -1,4 +1,4 @@
-"""Scans that a till had no room for: counted, and shown to people until a while after the last one."""
+"""What went wrong at a till, shown to people until a while after: scans without room, a thread that had to start again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 _SHOWN = 60.0
 
 
-class LostScans:
+class TillTrouble:
     """Thread-safe."""
 
     def __init__(self, till: str, status: Status, clock: Clock) -> None:
@@ -24,14 +24,20 @@ class LostScans:
         self._number = 0
         self._last: float | None = None
 
-    def count(self) -> None:
-        """One more."""
+    def scan_lost(self) -> None:
+        """There was no room for a scan."""
         with self._lock:
             self._number += 1
             self._last = self._clock.monotonic()
             number = self._number
         log.warning("scan dropped till=%s dropped=%d", self._till, number)
         self._status.set("till", self._till, "warning", "status.till_dropped", count=number)
+
+    def restarted(self) -> None:
+        """The till's thread met something that nobody foresaw."""
+        with self._lock:
+            self._last = self._clock.monotonic()
+        self._status.set("till", self._till, "warning", "status.till_restarted")
 
     def fade(self) -> None:
         """Take the warning off when it is old."""

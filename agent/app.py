@@ -1,0 +1,201 @@
+"""The agent as a whole: `build` makes and wires every object, `App.run` starts the threads and ends them in order.
+
+    start   queue, printers, tills, sync, scanners, local API (its port has been bound by `build`)
+    stop    local API refuses, scanners, tills finish what they have, printers, sync, queue; within 3 s in all
+
+Nothing runs before `run`, and nothing but `build` makes a device, a file or a thread. What stops the start is raised by
+`build` as a TillmateError; `exit_code` says with which code the process ends for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from agent import identity
+from agent.api.admin_socket import AdminSocket, commands
+from agent.api.routes import make_app
+from agent.api.server import Server
+from agent.clock import Clock
+from agent.config import Config
+from agent.health import Health, Watchdog, http_answers
+from agent.service import notify, watchdog_seconds
+from agent.situation import Situation
+from agent.threads import Worker, end
+from agent.wiring import Base, make_backend, make_printers, make_scanners, make_sync, make_tills
+from loyalty.errors import TillmateError
+from offline_queue import Changed, Queue, Replica
+
+log = logging.getLogger(__name__)
+
+STOP_WITHIN = 2.9
+_READY_WITHIN = 10.0
+_QUEUE_SHARE = 0.6
+
+_EXITS = {
+    "config": 78,
+    "state_folder": 78,
+    "port_in_use": 69,
+    "queue_locked": 75,
+    "queue_damaged": 65,
+    "queue_mismatch": 65,
+    "identity_damaged": 65,
+}
+
+
+class StateFolderUnusable(TillmateError):
+    """The state folder cannot be made or written: mend `[state] folder` or its rights."""
+
+    code: ClassVar[str] = "state_folder"
+
+
+def exit_code(error: BaseException) -> int:
+    """The code with which the process ends for that error; 1 = not foreseen."""
+    return _EXITS.get(error.code, 1) if isinstance(error, TillmateError) else 1
+
+
+@dataclass
+class Groups:
+    """The threads, in the order in which they end."""
+
+    api: list[Worker]
+    scanners: list[Worker]
+    tills: list[Worker]
+    printers: list[Worker]
+    sync: list[Worker]
+    queue: list[Worker]
+
+    def ending(self) -> list[tuple[list[Worker], float]]:
+        """Each group with the seconds that it may take at most."""
+        return [
+            (self.api + self.scanners, 1.2),
+            (self.tills, 1.0),
+            (self.printers + self.sync, 0.8),
+            (self.queue, _QUEUE_SHARE),
+        ]
+
+    def starting(self) -> list[Worker]:
+        """All of them, the queue first."""
+        return [*self.queue, *self.printers, *self.tills, *self.sync, *self.scanners, *self.api]
+
+
+@dataclass
+class App:
+    """Everything made, nothing started. For one run."""
+
+    port: int
+    groups: Groups
+    clock: Clock
+    failure: BaseException | None = None
+    """What ended the run by itself."""
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, stop: threading.Event, ready: Callable[[int], None] = lambda _: None) -> list[str]:
+        """Work until `stop`, or until the queue fails (see `failure`). Returns the names of threads that hang."""
+        for worker in self.groups.starting():
+            worker.start()
+        if self._reaches_ready(stop):
+            notify("READY=1")
+            ready(self.port)
+        while not stop.wait(0.5) and not self._ended.is_set():
+            pass
+        notify("STOPPING=1")
+        return self._stop()
+
+    def end(self, failure: BaseException) -> None:
+        """Stop, because of that. For any thread."""
+        self.failure = failure
+        self._ended.set()
+
+    def _reaches_ready(self, stop: threading.Event) -> bool:
+        until = self.clock.monotonic() + _READY_WITHIN
+        while not stop.is_set() and not self._ended.is_set():
+            if http_answers(self.port, "/readyz", 1.0):
+                return True
+            if self.clock.monotonic() > until:
+                log.warning("not ready after=%ds", _READY_WITHIN)
+                return False
+            stop.wait(0.05)
+        return False
+
+    def _stop(self) -> list[str]:
+        begin = self.clock.monotonic()
+        hung: list[str] = []
+        for workers, seconds in self.groups.ending():
+            now = self.clock.monotonic()
+            last = begin + STOP_WITHIN - (0.0 if workers is self.groups.queue else _QUEUE_SHARE)
+            hung += end(workers, self.clock, min(now + seconds, max(last, now + 0.05)))
+        log.info("stopped after=%.1fs hung=%s", self.clock.monotonic() - begin, ",".join(hung) or "none")
+        return hung
+
+
+def build(config: Config, clock: Clock) -> App:
+    """Open files, bind the port, make everything. Raises TillmateError; what was opened is closed again then."""
+    with ExitStack() as undo:
+        _make_folder(config.folder)
+        who = identity.load(config.folder)
+        queue_file = config.folder / "queue.db"
+        queue = Queue.open(queue_file, clock, who.epoch if who else None)
+        undo.callback(queue.close)
+        replica = Replica(config.folder / "members.db")
+        base = Base(config, clock, queue, queue_file, replica, Situation(replica, who))
+        app = _assemble(base, undo)
+        undo.pop_all()
+        return app
+
+
+def _assemble(base: Base, undo: ExitStack) -> App:
+    tills, printers, sync = make_tills(base), make_printers(base), make_sync(base)
+    scanners = make_scanners(base, tills)
+    for till in tills.values():
+        base.situation.subscribe(till.refresh)
+
+    def on_queue(changed: Changed) -> None:
+        for name in changed.printers & printers.keys():
+            printers[name].wake()
+        sync.report.queue_changed(changed)
+        sync.drain.nudge()
+
+    base.queue.subscribe(on_queue)
+    till_workers = [Worker(f"till-{name}", till.run) for name, till in tills.items()]
+    queue_worker = Worker("queue", base.queue.run, fatal=True)
+    health = Health(tills, [queue_worker, *till_workers], base.queue, base.clock)
+    backend = make_backend(base, tills, health)
+
+    server = Server(base.config.api.port, lambda port: make_app(backend, port), base.hub)
+    port = server.bind()
+    undo.callback(server.close)
+    admin = AdminSocket(base.config.folder / "admin.sock", commands(backend, port))
+    admin.bind()
+
+    groups = Groups(
+        api=[Worker("api", server.run), Worker("admin", admin.run), *_watchdog(health, port)],
+        scanners=scanners,
+        tills=till_workers,
+        printers=[Worker(f"printer-{name}", loop.run) for name, loop in printers.items()],
+        sync=[Worker("feed", sync.feed.run), Worker("drain", sync.drain.run)],
+        queue=[queue_worker],
+    )
+    app = App(port, groups, base.clock)
+    queue_worker.failed = app.end
+    return app
+
+
+def _watchdog(health: Health, port: int) -> list[Worker]:
+    every = watchdog_seconds()
+    return [Worker("watchdog", Watchdog(health, port, every).run)] if every else []
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = folder / ".write-test"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StateFolderUnusable(f"{folder}: {error.strerror}", folder=str(folder)) from error

@@ -1,0 +1,297 @@
+"""The `tillmate` command: one function a verb, no logic. `rich` is imported by the verbs that draw, never by `run`.
+
+Exit codes: 0 done, 1 not done, 65 a damaged file, 69 port in use, 75 another agent works here, 78 mistakes in the config.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from agent import __version__
+from agent.config import DEFAULT_PATH, Config, ConfigError, load
+from agent.config import example as config_example
+from loyalty.errors import TillmateError
+from loyalty.i18n import Language, text
+
+CallableT = TypeVar("CallableT", bound=Callable[..., Any])
+
+_ENVIRONMENT = "TILLMATE_CONFIG"
+
+
+def _config_option(command: CallableT) -> CallableT:
+    path = click.Path(path_type=Path, dir_okay=False)
+    return click.option(
+        "--config", "config_path", type=path, help=f"config.toml; default: ${_ENVIRONMENT} or {DEFAULT_PATH}"
+    )(command)
+
+
+@click.group()
+@click.version_option(__version__, prog_name="tillmate")
+@_config_option
+@click.pass_context
+def main(context: click.Context, config_path: Path | None) -> None:
+    """Tillmate, the loyalty agent of the till."""
+    context.obj = config_path or Path(os.environ.get(_ENVIRONMENT) or DEFAULT_PATH)
+
+
+@main.command()
+@_config_option
+@click.pass_obj
+def run(default: Path, config_path: Path | None) -> None:
+    """Be the agent, in the foreground, until SIGTERM or Ctrl-C."""
+    from agent import app, logs
+    from agent.clock import SystemClock
+
+    config = _load(config_path or default)
+    logs.set_up()
+    stop = _stop_on_signals()
+    try:
+        agent = app.build(config, SystemClock())
+    except TillmateError as error:
+        _fail(error, config.language, app.exit_code(error))
+    hung = agent.run(stop, lambda port: print(f"ready port={port}", flush=True))
+    if hung:
+        _say(text("cli.hung", config.language, names=", ".join(hung)))
+    if agent.failure is not None:
+        _fail(agent.failure, config.language, app.exit_code(agent.failure))
+
+
+@main.command()
+@_config_option
+@click.pass_obj
+def check(default: Path, config_path: Path | None) -> None:
+    """Name every mistake in config.toml."""
+    path = config_path or default
+    config = _load(path)
+    print(text("cli.config_good", config.language, path=str(path)))
+
+
+@main.group()
+def config() -> None:
+    """About config.toml."""
+
+
+@config.command()
+def example() -> None:
+    """Print an example with every key explained."""
+    sys.stdout.write(config_example())
+
+
+@main.command()
+@_config_option
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.pass_obj
+def status(default: Path, config_path: Path | None, as_json: bool) -> None:
+    """Ask the running agent how it is."""
+    import msgspec
+    from rich.console import Console
+
+    from agent.api.admin_socket import call
+    from agent.api.schemas import StatusReport
+    from agent.tables import status_table, to_json
+
+    config = _load(config_path or default)
+    try:
+        answer = call(config.folder / "admin.sock", {"do": "status"})
+    except TillmateError as error:
+        _fail(error, config.language, 1)
+    report = msgspec.convert(answer["status"], StatusReport)
+    if as_json:
+        print(to_json(report))
+    else:
+        Console().print(status_table(report, config.language))
+
+
+@main.command(name="open")
+@_config_option
+@click.option("--till", help="Id of the till; default: the first of the config.")
+@click.option("--print", "only_print", is_flag=True, help="Print the address instead of opening a browser.")
+@click.pass_obj
+def open_page(default: Path, config_path: Path | None, till: str | None, only_print: bool) -> None:
+    """Open the cashier page of a till in the browser."""
+    import webbrowser
+
+    from agent.api.admin_socket import call
+
+    config = _load(config_path or default)
+    known = [each.id for each in config.till]
+    wanted = till or next(iter(known), "")
+    if wanted not in known:
+        _say(text("cli.till_unknown", config.language, till=wanted, known=", ".join(known)))
+        sys.exit(1)
+    try:
+        answer = call(config.folder / "admin.sock", {"do": "pairing_code", "till": wanted, "for": "screen"})
+    except TillmateError as error:
+        _fail(error, config.language, 1)
+    if only_print or not webbrowser.open(str(answer["url"])):
+        if not only_print:
+            _say(text("cli.no_browser", config.language))
+        print(answer["url"])
+
+
+@main.group()
+def queue() -> None:
+    """Look into the offline queue; works with and without the agent."""
+
+
+@queue.command(name="list")
+@_config_option
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.pass_obj
+def queue_list(default: Path, config_path: Path | None, limit: int, as_json: bool) -> None:
+    """What waits for the server, what it has refused, what is not printed."""
+    from rich.console import Console
+
+    from agent.queue_listing import list_queue
+    from agent.tables import job_table, queue_table, to_json
+
+    config, path = _queue_file(config_path or default)
+    try:
+        listing = list_queue(path, limit)
+    except TillmateError as error:
+        _fail(error, config.language, 65)
+    if as_json:
+        print(to_json(listing))
+        return
+    console = Console()
+    console.print(queue_table(listing, config.language) if listing.rows else text("cli.queue_empty", config.language))
+    if listing.jobs:
+        console.print(job_table(listing, config.language))
+
+
+@queue.command(name="show")
+@_config_option
+@click.argument("seq", type=click.IntRange(1))
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.pass_obj
+def queue_show(default: Path, config_path: Path | None, seq: int, as_json: bool) -> None:
+    """One row of the queue, without card numbers."""
+    from rich.console import Console
+
+    from agent.queue_listing import show_row
+    from agent.tables import row_table, to_json
+
+    config, path = _queue_file(config_path or default)
+    try:
+        row = show_row(path, seq)
+    except TillmateError as error:
+        _fail(error, config.language, 65)
+    if row is None:
+        _say(text("cli.queue_no_row", config.language, seq=seq))
+        sys.exit(1)
+    if as_json:
+        print(to_json(row))
+    else:
+        Console().print(row_table(row, config.language))
+
+
+@main.group()
+def simulate() -> None:
+    """Be a device, in the foreground, until SIGTERM or Ctrl-C."""
+
+
+_LISTEN = click.option("--listen", default="127.0.0.1:0", show_default=True, help="HOST:PORT; port 0 = any free one.")
+_PTY = click.option("--pty", default="", help="Path of a pseudo terminal to be, instead of a TCP port.")
+_CONTROL = click.option(
+    "--control", default="127.0.0.1:0", show_default=True, help="Control port, on this machine only."
+)
+
+
+@simulate.command()
+@_LISTEN
+@_PTY
+@_CONTROL
+def scanner(listen: str, pty: str, control: str) -> None:
+    """A scanner that types what its control port says."""
+    from drivers.virtual import scanner as device
+
+    options = device.Options(listen=listen, pty=pty, control_port=_port(control))
+    _be(lambda stop: device.run(options, stop))
+
+
+@simulate.command()
+@_LISTEN
+@_PTY
+@_CONTROL
+@click.option("--out", default="", help="Folder for the receipts as PNG and text.")
+@click.option("--dots", default=512, show_default=True, help="Width of the head: 512 or 576 for 80 mm, 384 for 58 mm.")
+def printer(listen: str, pty: str, control: str, out: str, dots: int) -> None:
+    """A receipt printer that draws its paper."""
+    from drivers.virtual import printer as device
+
+    options = device.Options(listen=listen, pty=pty, control_port=_port(control), out=out, dots=dots)
+    _be(lambda stop: device.run(options, stop))
+
+
+@main.command()
+@click.option("--script", is_flag=True, help="Play the whole story without a browser; exit 0 only if each step holds.")
+@click.option("--language", type=click.Choice(["ru", "en"]), default="ru", show_default=True)
+def demo(script: bool, language: str) -> None:
+    """A whole shop on this machine: agent, server, scanner, printer and a page to play with."""
+    from rich.console import Console
+
+    from agent.demo.show import play_script, show_store, stop_on_signals
+
+    console = Console()
+    sys.exit(play_script(console, language) if script else show_store(console, language, stop_on_signals()))
+
+
+def _load(path: Path) -> Config:
+    try:
+        return load(path)
+    except ConfigError as error:
+        _say(text("error.config", error.language))
+        _say(str(error))
+        sys.exit(78)
+
+
+def _queue_file(path: Path) -> tuple[Config, Path]:
+    config = _load(path)
+    file = config.folder / "queue.db"
+    if not file.exists():
+        _say(text("cli.no_queue", config.language, path=str(config.folder)))
+        sys.exit(1)
+    return config, file
+
+
+def _fail(error: BaseException, language: Language, code: int) -> NoReturn:
+    """Say it in the words of people, with the details for those who look after the machine."""
+    if isinstance(error, TillmateError):
+        _say(text(error.key, language, **error.params))
+    _say(str(error))
+    sys.exit(code)
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def _port(address: str) -> int:
+    port = address.rpartition(":")[2]
+    if not port.isdigit():
+        raise click.BadParameter(f"{address} is no HOST:PORT", param_hint="--control")
+    return int(port)
+
+
+def _be(device: Callable[[threading.Event], None]) -> None:
+    try:
+        device(_stop_on_signals())
+    except OSError as error:
+        _say(str(error))
+        sys.exit(1)
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

@@ -1,0 +1,82 @@
+"""What the command line shows to people: tables of rich. Never imported by `tillmate run`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import msgspec
+from rich.table import Table
+from rich.text import Text
+
+from agent.api.schemas import StatusReport
+from agent.logs import clean
+from agent.queue_listing import QueueListing, ShownRow
+from loyalty.i18n import Language, text
+
+_COLOURS = {"ok": "green", "warning": "yellow", "down": "red"}
+
+
+def status_table(report: StatusReport, language: Language) -> Table:
+    """Each part of the agent in words."""
+    if report.device:
+        title = text(
+            "cli.status_device", language, device=report.device, store=report.store or "", version=report.version
+        )
+    else:
+        title = text("cli.status_unclaimed", language, version=report.version)
+    table = Table(title=title, show_header=False, title_justify="left")
+    for part in report.parts:
+        state = Text(text(f"cli.status_{part.state}", language), _COLOURS[part.state])
+        table.add_row(state, part.part, part.name, part.text[language], f"{part.since.astimezone():%d.%m. %H:%M}")
+    return table
+
+
+def queue_table(listing: QueueListing, language: Language) -> Table:
+    """What waits for the server, and what it has refused."""
+    summary = (
+        text("cli.queue_pending", language, count=listing.pending),
+        text("cli.queue_rejected", language, count=listing.rejected),
+        text("cli.queue_last", language, seq=listing.last_seq),
+    )
+    table = Table(title=", ".join(summary), title_justify="left")
+    for key in ("row", "at", "kind", "document", "paid", "state"):
+        table.add_column(text(f"cli.queue_{key}", language), justify="right" if key in ("row", "paid") else "left")
+    for row in listing.rows:
+        table.add_row(*_cells(row, language))
+    return table
+
+
+def job_table(listing: QueueListing, language: Language) -> Table:
+    """Print jobs that are not done."""
+    table = Table(title=text("cli.queue_prints", language), show_header=False, title_justify="left")
+    for job in listing.jobs:
+        table.add_row(str(job.id), job.printer, job.created_at, text(f"cli.job_state_{job.state}", language), job.note)
+    return table
+
+
+def row_table(row: ShownRow, language: Language) -> Table:
+    """One row, with everything in it but card numbers and tokens."""
+    table = Table(show_header=False)
+    for key, cell in zip(("row", "at", "kind", "document", "paid", "state"), _cells(row, language), strict=True):
+        table.add_row(text(f"cli.queue_{key}", language), cell)
+    if row.reason:
+        table.add_row(text("cli.queue_reason", language), row.reason)
+    table.add_row("", json.dumps(json.loads(clean(row.body)), ensure_ascii=False, indent=2))
+    return table
+
+
+def _cells(row: ShownRow, language: Language) -> Sequence[str]:
+    return (
+        str(row.seq),
+        row.at,
+        text(f"cli.queue_kind_{row.kind}", language),
+        row.receipt or "",
+        f"{row.pay // 100}.{row.pay % 100:02}" if row.pay is not None else "",
+        text(f"cli.queue_state_{row.state}", language),
+    )
+
+
+def to_json(value: msgspec.Struct) -> str:
+    """For machines."""
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,220 @@
+"""The parts of the agent, group by group: what `agent.app.build` puts together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agent import __version__
+from agent.api.backend import Backend
+from agent.api.events import Hub
+from agent.api.pairing import Pairing
+from agent.api.schemas import QueueState, StatusReport
+from agent.api.tokens import Tokens
+from agent.clock import Clock
+from agent.config import Config
+from agent.config import Printer as PrinterTable
+from agent.config import Scanner as ScannerTable
+from agent.health import Health
+from agent.identity import Identity
+from agent.link import Link, read_scanner
+from agent.messages import LinkChanged, Scanned
+from agent.printing import PrinterSettings, PrintLoop
+from agent.situation import Situation
+from agent.status import Status
+from agent.sync import Claimant, Client, Drain, Feed, Listeners, Patience, Report, make_session
+from agent.sync.retry import Bell
+from agent.threads import Worker
+from agent.till import Till, TillSettings
+from drivers import registry
+from drivers.base import Kind, Scanner
+from drivers.framing import Framer
+from drivers.printers.escpos.profile import load_profile
+from loyalty.strict import structure
+from offline_queue import Queue, Reader, Replica
+
+COLUMNS = 42
+"""Letters a line of a slip for a till without a printer of ours."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """What every group stands on."""
+
+    config: Config
+    clock: Clock
+    queue: Queue
+    queue_file: Path
+    replica: Replica
+    situation: Situation
+    status: Status = field(init=False)
+    hub: Hub = field(default_factory=Hub)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "status", Status(self.clock))
+
+    def open_reader(self) -> Reader:
+        """A reader of the queue, for the thread that opens it."""
+        return Reader(self.queue_file)
+
+
+def make_tills(base: Base) -> dict[str, Till]:
+    """One for each [[till]]."""
+    printers = {each.name: each for each in base.config.printer}
+    tills = {}
+    for table in base.config.till:
+        printer = printers.get(table.printer or "")
+        settings = TillSettings(
+            id=table.id,
+            printer=table.printer,
+            columns=load_profile(printer.profile).size(printer.width).columns if printer else COLUMNS,
+            rules=base.config.codes,
+            language=base.config.language,
+            shop=base.config.receipt.shop,
+            valid_days=base.config.receipt.valid_days,
+        )
+        tills[table.id] = Till(
+            settings, base.queue, base.queue_file, base.situation.facts, base.hub.publish, base.status, base.clock
+        )
+    return tills
+
+
+def make_printers(base: Base) -> dict[str, PrintLoop]:
+    """One for each [[printer]]."""
+    return {table.name: _printer(base, table) for table in base.config.printer}
+
+
+def _printer(base: Base, table: PrinterTable) -> PrintLoop:
+    settings = PrinterSettings(table.name, load_profile(table.profile), table.width)
+    opener = _opener("printer", table)
+    return PrintLoop(settings, opener, base.queue, base.queue_file, base.status, base.clock)
+
+
+def make_scanners(base: Base, tills: Mapping[str, Till]) -> list[Worker]:
+    """One for each [[scanner]] that belongs to a till."""
+    owners = {name: till.id for till in base.config.till for name in till.scanners}
+    return [
+        Worker(f"scanner-{table.name}", _scanner(base, table, tills[owners[table.name]]))
+        for table in base.config.scanner
+        if table.name in owners
+    ]
+
+
+def _scanner(base: Base, table: ScannerTable, till: Till) -> Callable[..., None]:
+    framer = Framer()
+    link: Link[Scanner] = Link(
+        table.name, _opener("scanner", table), lambda change: _show_scanner(base, change), base.clock, kind="scanner"
+    )
+
+    def emit(scanned: Scanned) -> None:
+        till.post(scanned)
+
+    return lambda stop: link.run(
+        stop,
+        lambda device, ended: read_scanner(device, ended, name=table.name, framer=framer, emit=emit, clock=base.clock),
+    )
+
+
+def _show_scanner(base: Base, change: LinkChanged) -> None:
+    key = "scanner_ok" if change.up else f"scanner_{change.code}"
+    base.status.set("scanner", change.device, "ok" if change.up else "down", f"status.{key}")
+
+
+def _opener(kind: Kind, table: ScannerTable | PrinterTable) -> Callable[..., Any]:
+    driver = registry.find(kind, table.driver)
+    options = structure(table.options, driver.options)
+    return lambda: driver.open(options)
+
+
+@dataclass(frozen=True)
+class Sync:
+    """The two threads that talk to the server, and what they report to."""
+
+    feed: Feed
+    drain: Drain
+    report: Report
+
+
+def make_sync(base: Base) -> Sync:
+    """Claim, programme, members, delivery."""
+    config, clock, queue = base.config, base.clock, base.queue
+    who = base.situation.identity
+    report = Report(base.status, clock)
+    if who is None:
+        report.programme("warning", "missing")
+
+    def connect(device: Identity | None) -> Client:
+        return Client(config.server.url, clock, make_session(), device)
+
+    drain = Drain(
+        writer=queue,
+        open_reader=base.open_reader,
+        connect=connect,
+        report=report,
+        clock=clock,
+        patience=Patience(Bell(clock)),
+        identity=who,
+    )
+
+    def on_claimed(device: Identity) -> None:
+        base.situation.on_claimed(device)
+        drain.identified(device)
+
+    feed = Feed(
+        folder=config.folder,
+        claimant=Claimant(folder=config.folder, code=config.server.claim_code, server=connect(None), writer=queue),
+        replica=base.replica,
+        open_reader=base.open_reader,
+        connect=connect,
+        listeners=Listeners(on_claimed, base.situation.on_programme, lambda: _devices(base.status)),
+        report=report,
+        clock=clock,
+        patience=Patience(Bell(clock)),
+        every=config.server.sync_seconds,
+        identity=who,
+    )
+    report.when_recovered(feed.wake)
+    report.when_recovered(drain.wake)
+    return Sync(feed, drain, report)
+
+
+def _devices(status: Status) -> dict[str, str]:
+    return {part.name: part.state for part in status.snapshot() if part.part in ("printer", "scanner")}
+
+
+def make_backend(base: Base, tills: Mapping[str, Till], health: Health) -> Backend:
+    """What the local API stands on."""
+    config = base.config
+    return Backend(
+        tills=tills,
+        hub=base.hub,
+        pairing=Pairing(Tokens(config.folder / "tokens.json"), base.clock),
+        status=base.status,
+        report=lambda: make_report(base),
+        failing=health.failing,
+        unready=health.failing,
+        devices={
+            till.id: frozenset([*till.scanners, *([till.printer] if till.printer else [])]) for till in config.till
+        },
+        language=config.language,
+        allowed_origins=config.api.allowed_origins,
+    )
+
+
+def make_report(base: Base) -> StatusReport:
+    """How this agent is, for people and programs."""
+    with closing(base.open_reader()) as reader:
+        depth = reader.depth()
+    who = base.situation.identity
+    return StatusReport(
+        version=__version__,
+        device=who.device if who else None,
+        store=who.store.id if who else None,
+        parts=base.status.snapshot(),
+        queue=QueueState(
+            pending=depth.pending, oldest_at=depth.oldest_at, rejected=depth.rejected, last_seq=depth.last_seq
+        ),
+    )
