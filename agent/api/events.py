@@ -88,6 +88,11 @@ class Hub:
             mine = [client for client in self._clients if client.till == till]
             self._clients.difference_update([client for client in mine if not client.offer(frame)])
 
+    def has_room(self) -> bool:
+        """Would `join` let a client in now?"""
+        with self._lock:
+            return not self._closed and len(self._clients) < MOST_CLIENTS
+
     def join(self, till: str) -> Client | None:
         """Open a stream that begins with the latest view and status. None: all places are taken, or the agent stops."""
         with self._lock:

@@ -90,9 +90,9 @@ async def enrol(backend: Backend, request: Request) -> Response:
 async def events(backend: Backend, request: Request) -> Response:
     """Open an event stream; HEAD only says whether one may."""
     till = _till(backend, request)
-    if request.method == "HEAD":
+    if request.method == "HEAD" and backend.hub.has_room():
         return Response(media_type="text/event-stream")
-    client = backend.hub.join(till)
+    client = None if request.method == "HEAD" else backend.hub.join(till)
     if client is None:
         raise Refused(refusals.refusal("too_many_screens"))
     return EventStream(backend.hub, client)

@@ -24,8 +24,8 @@ _ASSETS: Final = ("pair.js", "screen.css", "till.js")
 
 _WORDS: Final = (
     "as_of", "card_only", "card_only_more", "debt", "earned", "earns", "full", "full_more", "idle",
-    "idle_more", "max_redeem", "member", "no_contact", "no_contact_more", "no_news", "not_paired", "not_paired_more",
-    "redeemed", "sold", "unavailable", "unavailable_more", "unknown_code", "unknown_code_more",
+    "idle_more", "max_redeem", "member", "member_more", "no_contact", "no_contact_more", "no_news", "not_paired", "not_paired_more",
+    "redeemed", "sold", "sold_more", "unavailable", "unavailable_more", "unknown_code", "unknown_code_more",
 )  # fmt: skip
 """Texts that till.js puts in and out; `{...}` in them is filled in by the script."""
 

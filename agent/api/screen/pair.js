@@ -20,6 +20,11 @@ async function pair(code) {
   return words.wait;
 }
 
-const code = decodeURIComponent(location.hash.slice(1));
-history.replaceState(null, "", location.pathname + location.search);
-news.textContent = code ? await pair(code) : words.no_code;
+async function start() {
+  const code = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname + location.search);
+  news.textContent = code ? await pair(code) : words.no_code;
+}
+
+addEventListener("hashchange", start); // another code in the same window
+start();

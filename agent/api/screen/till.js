@@ -2,8 +2,10 @@
 
 const words = JSON.parse(document.body.dataset.words);
 const language = document.documentElement.lang;
+const locale = { ru: "ru-RU", en: "en-GB" }[language]; // numbers, dates and the 24-hour clock
 const events = `/v1/tills/${encodeURIComponent(document.body.dataset.till)}/events`;
 const SILENCE_MS = 12_000; // the agent beats every 5 s
+const ANSWER_MS = 3_000;
 const RETRY_MS = 2_000;
 
 const NOTHING = "—";
@@ -17,33 +19,37 @@ const HEALTH_SIGNS = { ok: "ok", warning: "warning", down: "down", none: "none" 
 
 const place = (id) => document.getElementById(id);
 
-function put(id, text) {
+function put(id, text, roomy = Infinity) {
   const element = place(id);
-  if (element.textContent !== text) element.textContent = text; // the same again is not read aloud again
+  if (element.textContent === text) return; // the same again is not read aloud again
+  element.textContent = text;
+  element.dataset.size = text === "" || text === NOTHING ? "none" : text.length > roomy ? "long" : "short";
 }
 
 const fill = (text, hole, value) => text.replace(`{${hole}}`, value);
 const inLanguage = (texts) => (texts && (texts[language] ?? Object.values(texts)[0])) || "";
 
+const narrow = (number) => number.replaceAll("\u00a0", "\u202f"); // a thin space that does not break
+
 function points(amount, decimals) {
   if (amount === null) return NOTHING;
   const whole = amount % 10 ** decimals === 0;
   const digits = whole ? 0 : decimals;
-  const format = new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: "always" });
-  return format.format(amount / 10 ** decimals);
+  const format = new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: true });
+  return narrow(format.format(amount / 10 ** decimals));
 }
 
 function money(minor, currency) {
   if (minor === null || currency === null) return NOTHING;
-  const format = new Intl.NumberFormat(language, { style: "currency", currency, currencyDisplay: "narrowSymbol" });
-  return format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
+  const format = new Intl.NumberFormat(locale, { style: "currency", currency, currencyDisplay: "narrowSymbol" });
+  return narrow(format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits));
 }
 
 function age(asOf) {
   const at = new Date(asOf);
   const today = at.toDateString() === new Date().toDateString();
   const day = today ? {} : { day: "numeric", month: "long" };
-  return fill(words.as_of, "time", at.toLocaleString(language, { ...day, hour: "2-digit", minute: "2-digit" }));
+  return fill(words.as_of, "time", at.toLocaleString(locale, { ...day, hour: "2-digit", minute: "2-digit" }));
 }
 
 function underBalance(view) {
@@ -53,8 +59,8 @@ function underBalance(view) {
 
 // Who stands there, and what else there is to say of it
 function who(view) {
-  if (view.state === "member") return [view.greeting ?? words.member, ""];
-  if (view.state === "sold") return [words.sold, view.greeting ?? ""];
+  if (view.state === "member") return [view.greeting ?? words.member, words.member_more];
+  if (view.state === "sold") return [words.sold, view.greeting ?? words.sold_more];
   return [words[view.state], words[`${view.state}_more`]];
 }
 
@@ -65,19 +71,18 @@ function paint(view) {
   const decimals = view.point_decimals;
   document.body.dataset.state = view.state;
   place("sign").setAttribute("href", `#sign-${SIGNS[view.state]}`);
-  put("headline", headline);
+  put("headline", headline, 18);
   put("more", more);
-  put("tier", inLanguage(view.tier_name) || view.tier || "");
-  put("balance", view.balance === null ? NOTHING : points(Math.max(0, view.balance), decimals));
+  put("tier", inLanguage(view.tier_name) || view.tier || "", 12);
+  put("balance", view.balance === null ? NOTHING : points(Math.max(0, view.balance), decimals), 5);
   put("as-of", underBalance(view));
   put("earns-label", sold ? words.earned : words.earns);
-  put("earns", view.earns === null ? NOTHING : `+${points(view.earns, decimals)}`);
+  put("earns", view.earns === null ? NOTHING : `+${points(view.earns, decimals)}`, 10);
   put("redeem-label", paidWithPoints ? words.redeemed : words.max_redeem);
-  put("redeem", points(paidWithPoints ? view.redeemed : view.max_redeem, decimals));
-  put("pay", money(view.pay, view.currency));
-  put("say", inLanguage(view.say));
-  put("notice", inLanguage(view.notice));
-  place("balance").dataset.long = String(place("balance").textContent.length > 6);
+  put("redeem", points(paidWithPoints ? view.redeemed : view.max_redeem, decimals), 10);
+  put("pay", money(view.pay, view.currency), 10);
+  put("say", inLanguage(view.say), 60);
+  put("notice", inLanguage(view.notice), 62);
 }
 
 const EMPTY = {
@@ -104,11 +109,12 @@ function lost(state) {
   paintBar([]);
 }
 
+// Why the stream does not come; "" = the agent is well and only let go of this one
 async function reason() {
   try {
-    const { status } = await fetch(events, { method: "HEAD" });
+    const { ok, status } = await fetch(events, { method: "HEAD", signal: AbortSignal.timeout(ANSWER_MS) });
     if (status === 401 || status === 403) return "not_paired";
-    return status === 503 ? "full" : "no_contact";
+    return ok ? "" : status === 503 ? "full" : "no_contact";
   } catch {
     return "no_contact";
   }
@@ -140,7 +146,8 @@ async function again(ended) {
   ended.close();
   if (ended !== source) return;
   source = null;
-  lost(await reason());
+  const state = await reason();
+  if (state) lost(state);
   setTimeout(connect, RETRY_MS);
 }
 

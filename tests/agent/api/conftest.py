@@ -89,6 +89,7 @@ class Shop:
         self.clock = StoppedClock()
         self.status = Status(self.clock)
         self.hub = Hub(beat=float(options.pop("beat", 5.0)))
+        port = int(options.pop("port", 0))
         self.tokens = Tokens(folder / "tokens.json")
         self.pairing = Pairing(self.tokens, self.clock)
         self.tills = {name: ToldTill(name) for name in ("1", "2")}
@@ -104,7 +105,7 @@ class Shop:
             **options,
         )
         self.stop = threading.Event()
-        self.server = Server(0, lambda port: make_app(self.backend, port), self.hub)
+        self.server = Server(port, lambda port: make_app(self.backend, port), self.hub)
         self.port = self.server.bind()
         self.thread = threading.Thread(target=self.server.run, args=(self.stop,), daemon=True)
 
