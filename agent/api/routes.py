@@ -188,12 +188,17 @@ def _endpoint(backend: Backend, handler: Handler) -> Callable[[Request], Awaitab
     return endpoint
 
 
+_OWNED: Final = ("printer", "scanner", "till")
+"""Parts that belong to one till; the others are everybody's."""
+
+
 def _publisher(backend: Backend) -> Callable[[tuple[PartState, ...]], None]:
     """Tell each till of its own devices and of what all tills share."""
 
     def publish(board: tuple[PartState, ...]) -> None:
         for till in backend.tills:
-            mine = {"", till} | backend.devices.get(till, frozenset(part.name for part in board))
-            backend.hub.publish(till, "status", [part for part in board if part.name in mine])
+            mine = {till} | backend.devices.get(till, frozenset(part.name for part in board))
+            shown = [part for part in board if part.part not in _OWNED or part.name in mine]
+            backend.hub.publish(till, "status", shown)
 
     return publish
