@@ -11,7 +11,7 @@ from PIL import ImageChops
 
 from drivers.printers.escpos.commands import RealTime, split
 from drivers.printers.escpos.encoder import encode, qr_module
-from drivers.printers.escpos.paper import draw
+from drivers.printers.escpos.paper import Roll, draw
 from drivers.printers.escpos.profile import Profile, load_profile, profile_names
 from drivers.printers.escpos.raster import Picture
 from receipt_templates.document import QR_LIMIT, Columns, Document, Progress, Qr, Rule, Text
@@ -112,6 +112,25 @@ def test_the_qr_code_stands_in_the_middle_with_its_quiet_zone(name: str) -> None
     assert abs(left - (384 - right)) <= 2
     assert upper >= 24
     assert bottom - top - lower >= 24
+
+
+def test_a_native_code_is_model_2_of_level_m_with_six_dots() -> None:
+    job = encode(Document((Qr("HTTPS://A/E/B"),), "en"), load_profile("default"), 80)
+    told = [command.args[2:] for command in split(job) if command.name == "GS ( k"]
+    assert told == [b"1A2\x00", b"1C\x06", b"1E1", b"1P0HTTPS://A/E/B", b"1Q0"]
+
+
+def test_the_printer_is_left_plain_for_whoever_prints_next() -> None:
+    document = Document((Text("end", bold=True, width=2, height=2, align="center"),), "en")
+    job = encode(document, load_profile("default"), 58)
+    pieces = Roll(384)
+    for command in split(job):
+        pieces.carry_out(command)
+    for command in split(b"next\n"):
+        pieces.carry_out(command)
+    after = pieces.tear()
+    assert (after.text, after.picture.height) == ("next\n", 30)
+    assert after.picture.tobytes() == draw(b"next\n", 384).picture.tobytes()
 
 
 @pytest.mark.parametrize(
