@@ -71,6 +71,13 @@ def percent(basis_points: int, language: Language) -> str:
     return text("number.percent", language, digits=digits).replace(" ", NO_BREAK)
 
 
+def factor(basis_points: int, language: Language) -> str:
+    """Return how many times something counts: "2", "1,5"."""
+    whole, fraction = divmod(basis_points, 10_000)
+    digits = f"{whole}.{fraction:04}".rstrip("0").rstrip(".")
+    return digits.replace(".", text("number.decimal", language))
+
+
 def named(names: Mapping[Language, str], language: Language, otherwise: str) -> str:
     """Return a retailer's own word for a thing: in this language, else in any, else `otherwise` (its id)."""
     return names.get(language) or next(iter(names.values()), otherwise)

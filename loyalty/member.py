@@ -8,6 +8,7 @@ import msgspec
 
 from loyalty import counters
 from loyalty.quote import MemberState
+from loyalty.stamps import moved
 from loyalty.wire import Sale
 
 
@@ -26,14 +27,14 @@ def apply(state: MemberState, sale: Sale) -> MemberState:
     """
     quote, before = sale.quote, sale.member_state
     known = before is not None and before.as_of is not None
-    counts = before is None or before.consent != "withdrawn"
+    stamps = before.stamps if before is not None else {}
     receipt = counters.Receipt(quote.pay, quote.earned, quote.redeemed)
     return msgspec.structs.replace(
         state,
         balance=state.balance - quote.redeemed + quote.earned,
-        counters=counters.counted(state.counters, _day(sale), receipt) if counts else state.counters,
+        counters=counters.counted(state.counters, _day(sale), receipt),
         coupons=tuple(code for code in state.coupons if code not in quote.coupons_used),
-        stamps={**state.stamps, **quote.stamps_after},
+        stamps=moved(state.stamps, stamps, quote.stamps_after),
         tier=quote.tier_after if known else state.tier,
     )
 

@@ -1,46 +1,45 @@
 """The programme document: one immutable description of what a retailer's loyalty programme is.
 
 People write it as TOML; the same shape travels as JSON. `load` refuses a document with any mistake and names all of
-them at once, so that everything behind this file works with a programme that makes sense. Money is minor units of
-`currency`, points are units of 10^-point_decimals points, rates (`_bp`) are basis points.
+them at once, so that everything behind this file works with a programme that makes sense. What a person should look at
+though it can be counted with (a rule that never holds, an offer behind an exclusive group) is `loyalty.inspection`'s.
+
+The types of the sections are in `loyalty.sections` and `loyalty.offers`.
 """
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from loyalty.contradictions import contradictions
 from loyalty.errors import TillmateError
-from loyalty.i18n import Language
-from loyalty.money import BASIS
-from loyalty.strict import Check, Mistake, Mistakes, between, key, structure, unstructure
+from loyalty.offers import Offer
+from loyalty.sections import (
+    Condition,
+    Discount,
+    Earn,
+    Fiscal,
+    Header,
+    Lots,
+    Redeem,
+    Returns,
+    StampCard,
+    Tier,
+)
+from loyalty.strict import Mistake, Mistakes, key, structure, unstructure
 
-Names = dict[Language, str]
+if TYPE_CHECKING:
+    from loyalty.rules.plan import Plan
 
-
-def _is_timezone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
-
-
-def _matches(pattern: str, text: str) -> Check:
-    return Check(lambda value: re.fullmatch(pattern, value) is not None, text)
-
-
-Id = Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "must be 1-64 letters, digits, '-', '_' or '.'")]
-Basis = Annotated[int, between(0, BASIS)]
-Amount = Annotated[int, between(0, 10**12)]
-Some = Annotated[int, between(1, 10**12)]
+__all__ = ["Condition", "Programme", "ProgrammeError", "Tier", "load", "to_json"]
 
 
 class ProgrammeError(TillmateError):
@@ -54,123 +53,40 @@ class ProgrammeError(TillmateError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Header:
-    """[programme]: what it is, from when, in which money."""
-
-    id: Id
-    revision: Annotated[int, between(1, 10**9)]
-    engine: Literal[1]
-    starts_at: datetime
-    timezone: Annotated[str, Check(_is_timezone, "must be a time zone like Europe/Moscow")]
-    currency: Annotated[str, _matches(r"[A-Z]{3}", "must be a currency code like RUB")]
-    point_value: Some = 100
-    point_decimals: Literal[0, 2] = 0
-    paper: Literal["always", "no_member", "on_request", "never"] = "always"
-    law: Literal["ru", "none"] = "none"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exclude:
-    """Lines that a rule leaves out: those of a category, those on promotion."""
-
-    categories: tuple[str, ...] = ()
-    promo: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Earn:
-    """[earn]: a rate, or points for each full step of money; counted on money paid."""
-
-    rate_bp: Basis | None = None
-    step: Some | None = None
-    points_per_step: Amount | None = None
-    first_purchase_rate_bp: Basis | None = None
-    minimum_paid: Amount = 0
-    max_receipts_per_day: Amount | None = None
-    exclude: Exclude = Exclude()
-
-    def __post_init__(self) -> None:
-        if (self.step is None) != (self.points_per_step is None):
-            raise ValueError("step and points_per_step go together")
-        if self.rate_bp is not None and self.step is not None:
-            raise ValueError("either rate_bp, or step with points_per_step, not both")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Discount:
-    """[discount]: what no discount may touch."""
-
-    exclude: Exclude = Exclude()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Offline:
-    """Paying with points while the server cannot be asked."""
-
-    policy: Literal["none", "capped"] = "none"
-    max_points_per_receipt: Amount | None = None
-    max_points_per_day: Amount | None = None
-    snapshot_hours: Annotated[int, between(1, 24 * 35)] = 24
-
-    def __post_init__(self) -> None:
-        if self.policy == "capped" and None in (self.max_points_per_receipt, self.max_points_per_day):
-            raise ValueError("policy 'capped' needs max_points_per_receipt and max_points_per_day")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Redeem:
-    """[redeem]: how much of a receipt points may pay."""
-
-    cap_bp: Basis = BASIS
-    step: Some = 1
-    minimum_balance: Amount = 0
-    minimum_receipt: Amount = 0
-    max_points_per_receipt: Amount | None = None
-    max_redemptions_per_day: Amount | None = None
-    exclude: Exclude = Exclude()
-    offline: Offline = Offline()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Condition:
-    """A counter that has reached a value within a period."""
-
-    counter: Literal["purchases", "turnover"]
-    period: Literal["lifetime", "year", "month", "day"]
-    at_least: Some
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tier:
-    """[[tier]]: the first is everybody's; the held one is the last listed whose condition holds."""
-
-    id: Id
-    name: Names = field(default_factory=dict)
-    earn_rate_bp: Basis | None = None
-    points_per_step: Amount | None = None
-    discount_bp: Basis = 0
-    any_of: tuple[Condition, ...] = ()
-    membership: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class Programme:
     """The whole document."""
 
     header: Header = field(metadata=key("programme"))
-    earn: Earn = Earn()
-    discount: Discount = Discount()
+    earn: Earn = field(default_factory=Earn)
+    discount: Discount = field(default_factory=Discount)
     redeem: Redeem | None = None
+    lots: Lots = field(default_factory=Lots)
+    returns: Returns = field(default_factory=Returns)
+    fiscal: Fiscal = field(default_factory=Fiscal)
     tiers: tuple[Tier, ...] = field(default=(), metadata=key("tier"))
+    stamp_cards: tuple[StampCard, ...] = field(default=(), metadata=key("stamp_card"))
+    offers: tuple[Offer, ...] = field(default=(), metadata=key("offer"))
 
     def __post_init__(self) -> None:
-        mistakes = [*_tier_conditions(self.tiers), *_tier_earning(self.tiers, self.earn)]
+        mistakes = list(contradictions(self.earn, self.tiers, self.stamp_cards, self.offers))
         if mistakes:
             raise Mistakes(mistakes)
 
+    @cached_property
+    def plan(self) -> Plan:
+        """What the engine works out once for a programme."""
+        from loyalty.rules.plan import make_plan  # the plan is made of programmes, so it stands above this module
+
+        return make_plan(self)
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """Whose days, months and hours hold."""
+        return ZoneInfo(self.header.timezone)
+
     def day(self, at: datetime) -> date:
         """Return the local day of the programme's time zone at that time."""
-        return at.astimezone(ZoneInfo(self.header.timezone)).date()
+        return at.astimezone(self.zone).date()
 
 
 def load(text: str | bytes, form: Literal["toml", "json"]) -> Programme:
@@ -193,30 +109,3 @@ def _parse(text: str | bytes, form: Literal["toml", "json"]) -> Mapping[str, Any
     except (ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise Mistakes([Mistake("", f"cannot be read as {form.upper()}: {error}")]) from error
     return table
-
-
-def _tier_conditions(tiers: tuple[Tier, ...]) -> list[Mistake]:
-    mistakes = []
-    seen: set[str] = set()
-    for number, tier in enumerate(tiers):
-        place = f"tier[{number}]"
-        conditions = bool(tier.any_of) + tier.membership
-        if tier.id in seen:
-            mistakes.append(Mistake(f"{place}.id", "stands twice"))
-        if number == 0 and conditions:
-            mistakes.append(Mistake(place, "the first tier is everybody's and has no condition"))
-        if number > 0 and conditions != 1:
-            mistakes.append(Mistake(place, "needs one condition: any_of, or membership"))
-        seen.add(tier.id)
-    return mistakes
-
-
-def _tier_earning(tiers: tuple[Tier, ...], earn: Earn) -> list[Mistake]:
-    by_steps = earn.step is not None
-    wrong = "earn_rate_bp" if by_steps else "points_per_step"
-    says = "the programme earns by steps: use points_per_step" if by_steps else "needs step in [earn]"
-    return [
-        Mistake(f"tier[{number}].{wrong}", says)
-        for number, tier in enumerate(tiers)
-        if getattr(tier, wrong) is not None
-    ]

@@ -51,10 +51,19 @@ class Counters(msgspec.Struct, frozen=True, omit_defaults=True):
     on: date | None = None
 
 
+class Lot(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Points that were credited together and burn together, at `expires_at`; None = never."""
+
+    id: str
+    points: int
+    expires_at: datetime | None = None
+
+
 class MemberState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a quote needs to know of a member; no name, no phone, birthday without the year (MM-DD).
 
     `as_of` is the age of the knowledge; None is a card that is recognised but whose member is not in the replica.
+    `lots`, the oldest first, are what burns of the balance and when; None = not known here.
     """
 
     balance: int = 0
@@ -68,6 +77,7 @@ class MemberState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     as_of: datetime | None = None
     counters: Counters = Counters()
     tier: str | None = None
+    lots: tuple[Lot, ...] | None = None
 
 
 class Why(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -95,16 +105,28 @@ class Gift(msgspec.Struct, frozen=True):
     count: int
 
 
-class Slip(msgspec.Struct, frozen=True):
-    """A one-time code to print: survey, wheel, referral or coupon."""
+class Slip(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A one-time code to print: survey, wheel, referral or coupon. `offer` is the one that it is for."""
 
     kind: str
     offer: str
     valid_days: int | None = None
 
 
+class FiscalLine(msgspec.Struct, frozen=True):
+    """What a fiscal registrar is told of (a part of) a line: unit price x quantity is its sum to one minor unit."""
+
+    line: int
+    price: int
+    quantity: int
+    sum: int
+
+
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
-    """What this receipt costs, earns and may be paid with; see `loyalty.engine.quote`."""
+    """What this receipt costs, earns and may be paid with; see `loyalty.engine.quote`.
+
+    `fiscal_lines` is there where the programme asks for them, `lots_after` where the member's lots are known.
+    """
 
     total: int
     discount: int
@@ -127,9 +149,20 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     prompt: Texts
     programme_revision: int
     engine: int
+    fiscal_lines: tuple[FiscalLine, ...] | msgspec.UnsetType = msgspec.UNSET
+    lots_after: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
 
 
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+class Returned(msgspec.Struct, frozen=True, kw_only=True):
+    """What one return does: money to the customer, points that paid come back, points that were earned are taken."""
+
+    refund: int
+    points_back: int
+    clawback: int
+    balance_after: int
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A business answer of "no": a stable code, the place in the input, and the sentence for people."""
 
     code: str

@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time
 from functools import cache, partial
 from operator import is_
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from cattrs import Converter
 from cattrs.cols import homogenous_tuple_structure_factory, mapping_structure_factory
@@ -58,20 +59,25 @@ class Mistakes(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """A condition on one value, hung on a type with Annotated; `text` says what the value must be."""
+    """A condition on one value, hung on a type with Annotated; `text` says what the value must be.
+
+    `schema` says the same in JSON Schema, as far as that can.
+    """
 
     holds: Callable[[Any], bool]
     text: str
+    schema: Mapping[str, object] = dataclasses.field(default_factory=dict, compare=False)
 
 
 def between(low: int, high: int) -> Check:
     """Both ends belong to it."""
-    return Check(lambda value: low <= value <= high, f"must be from {low} to {high}")
+    schema = {"minimum": low, "maximum": high}
+    return Check(lambda value: low <= value <= high, f"must be from {low} to {high}", schema)
 
 
 def at_least(low: int) -> Check:
     """`low` itself is allowed."""
-    return Check(lambda value: value >= low, f"must be {low} or more")
+    return Check(lambda value: value >= low, f"must be {low} or more", {"minimum": low})
 
 
 def key(name: str) -> dict[str, str]:
@@ -92,7 +98,7 @@ def unstructure(value: object) -> object:
     if dataclasses.is_dataclass(value):
         fields = dataclasses.fields(value)
         pairs = ((field, getattr(value, field.name)) for field in fields)
-        return {_key_of(field): unstructure(each) for field, each in pairs if each != _default_of(field)}
+        return {key_of(field): unstructure(each) for field, each in pairs if each != _default_of(field)}
     if isinstance(value, tuple):
         return [unstructure(each) for each in value]
     if isinstance(value, Mapping):
@@ -115,6 +121,7 @@ def _converter() -> Converter:
         (partial(_made_of, dict), _dict_hook),
         (dataclasses.is_dataclass, _dataclass_hook),
         (partial(_made_of, Annotated), _annotated_hook),
+        (_is_choice, _choice_hook),
     ]
     for applies, factory in factories:
         converter.register_structure_hook_factory(applies, factory)
@@ -188,7 +195,7 @@ def _dataclass_hook(cls: type[Any], converter: Converter) -> Hook:
     options: dict[str, Any] = {"_cattrs_use_linecache": False}
     for field in dataclasses.fields(cls):
         field.type = hints[field.name]  # cattrs resolves annotations that are text, but drops Annotated on the way
-        options[field.name] = override(rename=_key_of(field))
+        options[field.name] = override(rename=key_of(field))
     return _tables_only(make_dict_structure_fn(cls, converter, **options), cls)
 
 
@@ -214,6 +221,43 @@ def _annotated_hook(cls: type[Any], converter: Converter) -> Hook:
         return result
 
     return hook
+
+
+def _is_choice(cls: object) -> bool:
+    """True for a union of several types; `X | None` alone is no choice."""
+    return get_origin(cls) in (Union, UnionType) and len(_members(cls)) > 1
+
+
+def _members(cls: object) -> list[Any]:
+    return [member for member in get_args(cls) if member is not NoneType]
+
+
+def _choice_hook(cls: object, converter: Converter) -> Hook:
+    members = [(member, converter.get_structure_hook(member)) for member in _members(cls)]
+    optional = NoneType in get_args(cls)
+
+    def hook(value: object, _: object) -> object:
+        if value is None and optional:
+            return None
+        for member, inner in members:
+            if _looks_like(member, value):
+                return inner(value, member)
+        raise ValueError(f"must be {' or '.join(_name(member) for member, _ in members)}, not {_say(value)}")
+
+    return hook
+
+
+def _looks_like(member: object, value: object) -> bool:
+    """Tell the member of a choice by the shape of the value alone; what is wrong inside is then said of that member."""
+    if isinstance(value, Mapping):
+        return dataclasses.is_dataclass(member) or get_origin(member) is dict
+    if isinstance(value, str) and member in (date, datetime):
+        return (member is datetime) == (len(value) > len("2026-01-31"))
+    return type(value) is member
+
+
+def _name(member: object) -> str:
+    return _WORDS.get(member, "a table") if isinstance(member, type) else "a table"
 
 
 # --- what is said ---------------------------------------------------------------------------------------------------
@@ -248,7 +292,7 @@ def _collect(error: Exception, path: str) -> Iterator[Mistake]:
         case Mistakes():
             yield from (Mistake(_join(path, each.path), each.text) for each in error.mistakes)
         case ForbiddenExtraKeysError():
-            known = [_key_of(field) for field in dataclasses.fields(error.cl)]
+            known = [key_of(field) for field in dataclasses.fields(error.cl)]
             for extra in sorted(error.extra_fields):
                 yield Mistake(_join(path, extra), f"unknown key{_did_you_mean(extra, known)}")
         case BaseValidationError():
@@ -270,7 +314,7 @@ def _notes(error: Exception) -> list[AttributeValidationNote | IterableValidatio
 def _place(path: str, error: Exception, cls: type[Any]) -> str:
     for note in _notes(error):
         if isinstance(note, AttributeValidationNote):
-            names = {field.name: _key_of(field) for field in dataclasses.fields(cls)}
+            names = {field.name: key_of(field) for field in dataclasses.fields(cls)}
             return _join(path, names[note.name])
         return f"{path}[{note.index}]" if isinstance(note.index, int) else _join(path, str(note.index))
     return path
@@ -280,7 +324,8 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path and name else path or name
 
 
-def _key_of(field: dataclasses.Field[Any]) -> str:
+def key_of(field: dataclasses.Field[Any]) -> str:
+    """Return the name that a field has in the document."""
     name: str = field.metadata.get(_KEY, field.name)
     return name
 

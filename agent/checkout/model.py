@@ -57,6 +57,7 @@ class Offer:
     state: MemberState | None  # the member as the engine was told, with his counters rolled to the receipt's day
     token: str | None  # the enrolment token for its slip; None with a card
     programme: Programme
+    store: str = ""
 
 
 @dataclass(frozen=True, slots=True)

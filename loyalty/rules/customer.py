@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import date
 
 from loyalty import member as members
-from loyalty.programme import Programme, Tier
+from loyalty.programme import Programme
 from loyalty.quote import MemberState
 from loyalty.rules import tiers
+from loyalty.sections import Tier
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """`tier` is what earning goes by: without a card that of a newcomer, so that the quote says what a card would earn."""
+    """`tier` is what earning goes by: without a card the first, so that the quote says what a card would earn."""
 
     card: bool
     known: bool
@@ -28,13 +29,13 @@ class Customer:
 
     @property
     def consents(self) -> bool:
-        """False once consent was withdrawn: then nothing is earned, redeemed or counted."""
+        """False once consent was withdrawn: then nothing is earned, stamped or redeemed."""
         return self.state.consent != "withdrawn"
 
     @property
     def first_purchase(self) -> bool:
-        """True for a member without purchases and for somebody who could join with this receipt."""
-        return (self.known or not self.card) and self.state.counters.purchases.get("lifetime", 0) == 0
+        """True for a member of whom we know that he has not bought anything."""
+        return self.known and self.state.counters.purchases.get("lifetime", 0) == 0
 
 
 def recognise(programme: Programme, member: MemberState | None, day: date) -> Customer:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
+from loyalty import ledger
 from loyalty.i18n import points
 from loyalty.money import BASIS
-from loyalty.programme import Header, Offline, Programme, Redeem
 from loyalty.quote import Refusal
 from loyalty.rules.customer import Customer
-from loyalty.rules.positions import Position, spread
+from loyalty.rules.plan import Plan
+from loyalty.rules.sheet import Sheet
 from loyalty.rules.validation import refusal
+from loyalty.sections import Offline, Redeem
 
 
 class Limit(NamedTuple):
@@ -23,32 +25,23 @@ class Limit(NamedTuple):
     reason: str
 
 
-def money_of(header: Header, amount: int) -> int:
-    """Return the money that points pay, rounded down."""
-    return amount * header.point_value // int(10**header.point_decimals)
-
-
-def points_of(header: Header, money: int) -> int:
-    """Return the points that money is worth, rounded down."""
-    return money * int(10**header.point_decimals) // header.point_value
-
-
-def most(programme: Programme, customer: Customer, rows: tuple[Position, ...], at: datetime, *, offline: bool) -> Limit:
+def most(plan: Plan, customer: Customer, sheet: Sheet, at: datetime, *, offline: bool) -> Limit:
     """Return the tightest limit on points for this receipt; of equal ones the first."""
-    redeem = programme.redeem
+    redeem = plan.programme.redeem
     if redeem is None or not customer.card:
         return Limit(0, "none")
-    limits = [*_admission(redeem, customer, rows), *_amounts(programme.header, redeem, customer, rows)]
+    balance = customer.state.balance - ledger.dead(customer.state.lots or (), at)
+    limits = [*_admission(redeem, customer, sheet, balance), *_amounts(plan, redeem, sheet, balance)]
     if offline:
-        limits += _offline(redeem.offline, customer, at)
+        limits += _offline(plan, redeem.offline, customer, at)
     tightest = min(limits, key=lambda limit: limit.points)
     return tightest._replace(points=tightest.points - tightest.points % redeem.step)
 
 
-def refuse(programme: Programme, asked: int, limit: Limit) -> Refusal | None:
+def refuse(plan: Plan, asked: int, limit: Limit) -> Refusal | None:
     """Return why that many points cannot pay, with the most that can; or None."""
-    decimals = programme.header.point_decimals
-    step = programme.redeem.step if programme.redeem is not None else 1
+    decimals = plan.programme.header.point_decimals
+    step = plan.programme.redeem.step if plan.programme.redeem is not None else 1
     if asked > limit.points:
         said = partial(points, limit.points, decimals)
         return refusal("redeem_above_most", "redeem", limit.points, points=said)
@@ -57,45 +50,47 @@ def refuse(programme: Programme, asked: int, limit: Limit) -> Refusal | None:
     return None
 
 
-def spend(programme: Programme, rows: tuple[Position, ...], amount: int) -> tuple[Position, ...]:
-    """Return the lines with so many points (not above `most`) laid on those that may be paid with them."""
-    payable = [number for number, row in enumerate(rows) if row.may_redeem]
-    shares = spread(money_of(programme.header, amount), [rows[number] for number in payable])
-    paid = dict(zip(payable, shares, strict=True))
-    return tuple(row.paid_with_points(paid.get(number, 0)) for number, row in enumerate(rows))
+def spend(plan: Plan, sheet: Sheet, amount: int) -> tuple[int, ...]:
+    """Lay so many points (not above `most`) on the lines that may be paid with them; return the money of each line."""
+    paid = [0] * len(sheet.lines)
+    if amount:
+        shares = dict(zip(sheet.payable, sheet.spread(amount * plan.unit_value, sheet.payable), strict=True))
+        sheet.take(shares)
+        for number, share in shares.items():
+            paid[number] = share
+    return tuple(paid)
 
 
-def _admission(redeem: Redeem, customer: Customer, rows: tuple[Position, ...]) -> Iterator[Limit]:
+def _admission(redeem: Redeem, customer: Customer, sheet: Sheet, balance: int) -> Iterator[Limit]:
     """What must hold before any point may pay."""
-    state = customer.state
     if not customer.consents:
         yield Limit(0, "consent")
     if not customer.known:
         yield Limit(0, "unknown")
-    if state.balance < redeem.minimum_balance:
+    if balance < redeem.minimum_balance:
         yield Limit(0, "minimum_balance")
-    if sum(row.line.sum for row in rows) < redeem.minimum_receipt:
+    if sheet.gross < redeem.minimum_receipt:
         yield Limit(0, "minimum_receipt")
     times = redeem.max_redemptions_per_day
-    if times is not None and state.counters.redemptions.get("day", 0) >= times:
+    if times is not None and customer.state.counters.redemptions.get("day", 0) >= times:
         yield Limit(0, "day")
 
 
-def _amounts(header: Header, redeem: Redeem, customer: Customer, rows: tuple[Position, ...]) -> Iterator[Limit]:
-    payable = [row for row in rows if row.may_redeem]
-    yield Limit(points_of(header, sum(row.room for row in payable)), "excluded")
-    yield Limit(max(0, customer.state.balance), "balance")
-    yield Limit(points_of(header, sum(row.left for row in payable) * redeem.cap_bp // BASIS), "cap")
+def _amounts(plan: Plan, redeem: Redeem, sheet: Sheet, balance: int) -> Iterator[Limit]:
+    room = sheet.room
+    yield Limit(sum([room[number] for number in sheet.payable]) // plan.unit_value, "excluded")
+    yield Limit(max(0, balance), "balance")
+    yield Limit(sheet.paid(sheet.payable) * redeem.cap_bp // (BASIS * plan.unit_value), "cap")
     if redeem.max_points_per_receipt is not None:
         yield Limit(redeem.max_points_per_receipt, "cap")
 
 
-def _offline(offline: Offline, customer: Customer, at: datetime) -> Iterator[Limit]:
+def _offline(plan: Plan, offline: Offline, customer: Customer, at: datetime) -> Iterator[Limit]:
     if offline.policy == "none":
         yield Limit(0, "offline")
         return
     # A clock that is far off in either direction says nothing about how old the balance is.
-    if customer.state.as_of is None or abs(at - customer.state.as_of) > timedelta(hours=offline.snapshot_hours):
+    if customer.state.as_of is None or abs(at - customer.state.as_of) >= plan.snapshot:
         yield Limit(0, "stale")
     used = customer.state.counters.redeemed.get("day", 0)
     yield Limit(offline.max_points_per_receipt or 0, "offline")

@@ -76,7 +76,7 @@ def test_excluded_lines_are_paid_in_money_and_the_others_are_not(club: Club, ask
 
 def test_nothing_that_earns_says_so(club: Club, ask: Ask, known: Known) -> None:
     quote = ask(club(RULES, head='law = "ru"'), Line(sum=10_000, categories=("tobacco",)), member=known())
-    assert [why.text["en"] for why in quote.why] == ["Nothing on this receipt earns points."]
+    assert (quote.why, quote.prompt["en"]) == ((), "Nothing on this receipt earns points.")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,6 @@ from loyalty.engine import quote
 from loyalty.member import apply
 from loyalty.programme import Programme, load
 from loyalty.quote import Basket, Counters, Line, MemberState, Quote, Refusal
-from loyalty.rules.redemption import money_of
 from loyalty.wire import ReceiptId, Sale
 
 NOON = datetime(2026, 12, 12, 9, 0, tzinfo=UTC)
@@ -49,9 +48,8 @@ SUMS = st.integers(0, 100_000)
 @st.composite
 def programmes(draw: st.DrawFn, law: Literal["ru", "none"] | None = None, *, plain: bool = False) -> Programme:
     """Any programme that the document can say; a plain one excludes nothing and has no conditions on earning."""
-    head = (
-        f"point_value = {draw(st.sampled_from([1, 33, 100, 250]))}\npoint_decimals = {draw(st.sampled_from([0, 2]))}\n"
-    )
+    value, decimals = draw(st.sampled_from([(1, 0), (33, 0), (100, 0), (250, 0), (100, 2), (300, 2)]))
+    head = f"point_value = {value}\npoint_decimals = {decimals}\n"
     head += f'law = "{law or draw(st.sampled_from(["ru", "none"]))}"\n'
     by_rate = f"rate_bp = {draw(RATES)}"
     by_steps = f"step = {draw(st.integers(1, 50_000))}\npoints_per_step = {draw(st.integers(0, 20))}"
@@ -69,7 +67,7 @@ LINES = st.builds(
     Line,
     sku=st.sampled_from(["", "1", "2"]),
     categories=st.lists(st.sampled_from(["coffee", "food", "tobacco"]), max_size=2).map(tuple),
-    quantity=st.integers(0, 5_000),
+    quantity=st.integers(1, 5_000),
     sum=SUMS,
     minimum=SUMS,
     promo=FLAGS,
@@ -112,12 +110,12 @@ def test_the_money_adds_up_on_the_receipt_and_on_each_line(
     programme: Programme, member: MemberState | None, basket: Basket, offline: bool
 ) -> None:
     answer = ask(programme, member, basket, offline=offline)
-    by_points = money_of(programme.header, answer.redeemed)
+    by_points = answer.redeemed * programme.header.unit_value
     assert answer.pay + answer.discount + by_points == answer.total == sum(line.sum for line in basket.lines)
     assert sum(answer.line_discounts) == answer.discount
     assert sum(answer.line_redeemed) == by_points
     assert answer.redeemed == answer.max_redeem >= 0
-    assert answer.balance_after == (member.balance if member else 0) - answer.redeemed + answer.earned
+    assert answer.balance_after == (member.balance - answer.redeemed + answer.earned if member else 0)
 
 
 @given(programmes(), MEMBERS, BASKETS)
@@ -213,8 +211,9 @@ def test_what_is_booked_is_what_the_quote_promised(
     receipt = ReceiptId(store="S1", till="1", business_day=programme.day(NOON), shift="1", number="1")
     state = member or MemberState()
     after = apply(state, Sale(receipt=receipt, basket=basket, quote=answer, offline=False, member_state=member))
-    assert after.balance == answer.balance_after
-    if member is not None and member.as_of is not None and member.consent != "withdrawn":
+    if member is not None:
+        assert after.balance == answer.balance_after
+    if member is not None and member.as_of is not None:
         assert ask(programme, after, Basket(()), redeem=0).tier == answer.tier_after == after.tier
 
 

@@ -37,6 +37,7 @@ def test_points_that_cannot_be(club: Club, ask: Ask, redeem: object) -> None:
         (Line(sum=-1), "sum"),
         (Line(sum=10**12 + 1), "sum"),
         (Line(sum=1, quantity=-1), "quantity"),
+        (Line(sum=1, quantity=0), "quantity"),
         (Line(sum=1, quantity=10**12 + 1), "quantity"),
         (Line(sum=1, minimum=-1), "minimum"),
         (Line(sum=1, minimum=10**12 + 1), "minimum"),
@@ -46,7 +47,7 @@ def test_a_line_that_cannot_be(club: Club, ask: Ask, line: Line, place: str) -> 
     assert refused(ask.any(club(), 1, line, 1)) == ("bad_line", f"basket.lines[1].{place}")
 
 
-@pytest.mark.parametrize("line", [Line(sum=0, quantity=0), Line(sum=10**12, quantity=10**12, minimum=10**12)])
+@pytest.mark.parametrize("line", [Line(sum=0, quantity=1), Line(sum=10**12, quantity=10**12, minimum=10**12)])
 def test_the_ends_of_what_can_be(club: Club, ask: Ask, line: Line) -> None:
     assert ask(club(), line).pay == line.sum
 

@@ -20,9 +20,6 @@ rate_bp = 100
 [[tier]]
 id = "basic"
 [[tier]]
-id = "club"
-membership = true
-[[tier]]
 id = "silver"
 any_of = [
   { counter = "purchases", period = "lifetime", at_least = 5 },
@@ -31,6 +28,9 @@ any_of = [
 [[tier]]
 id = "gold"
 any_of = [{ counter = "turnover", period = "year", at_least = 2500000 }]
+[[tier]]
+id = "club"
+membership = true
 """
 
 
@@ -88,7 +88,7 @@ def test_a_paid_club_is_held_through_its_last_local_day(
         ({"turnover": {"year": 2_490_000}}, None),
     ],
 )
-def test_what_is_still_missing_counts_this_receipt_and_leaves_out_what_cannot_be_shopped_for(
+def test_what_is_still_missing_counts_this_receipt(
     club: Club, ask: Ask, known: Known, counters: dict[str, dict[str, int]], missing: ToNextTier | None
 ) -> None:
     assert ask(club(TIERS), 10_000, member=known(**counters)).to_next_tier == missing
@@ -125,3 +125,38 @@ def test_a_programme_without_tiers_has_none(club: Club, ask: Ask, known: Known) 
     quote = ask(club(), 1, member=known())
     assert (quote.tier, quote.tier_after, quote.to_next_tier) == (None, None, None)
     assert held(club(), known(), date(2026, 12, 12)) is None
+
+
+@pytest.mark.parametrize(
+    ("membership", "member", "missing"),
+    [
+        (False, None, 2),
+        (True, None, None),  # one cannot shop one's way to it
+        (True, "2026-12-11", None),
+        (True, "2026-12-12", 2),
+    ],
+)
+def test_only_the_tier_listed_next_is_said_and_only_if_shopping_leads_to_it(
+    club: Club, ask: Ask, known: Known, membership: bool, member: str | None, missing: int | None
+) -> None:
+    programme = club(
+        f'[[tier]]\nid = "a"\n[[tier]]\nid = "b"\nmembership = {str(membership).lower()}\n'
+        'any_of = [{ counter = "purchases", period = "lifetime", at_least = 3 }]\n'
+        '[[tier]]\nid = "c"\nany_of = [{ counter = "purchases", period = "lifetime", at_least = 9 }]'
+    )
+    quote = ask(programme, 1, member=known(membership=member))
+    assert quote.to_next_tier == (None if missing is None else ToNextTier(tier="b", purchases=missing))
+
+
+@pytest.mark.parametrize(
+    ("purchases", "membership", "tier"),
+    [(4, "2026-12-31", "a"), (5, None, "a"), (5, "2026-12-11", "a"), (5, "2026-12-12", "both")],
+)
+def test_a_tier_with_a_membership_and_a_counter_needs_both(
+    club: Club, ask: Ask, known: Known, purchases: int, membership: str | None, tier: str
+) -> None:
+    programme = club(
+        '[[tier]]\nid = "a"\n[[tier]]\nid = "both"\nmembership = true\n'
+        'any_of = [{ counter = "purchases", period = "lifetime", at_least = 5 }]'
+    )
+    assert ask(programme, 1, member=known(membership=membership, purchases={"lifetime": purchases})).tier == tier

@@ -121,10 +121,10 @@ def test_printed_is_printed_even_into_a_debt_or_after_a_withdrawal() -> None:
     assert apply(state, sale(MemberState(as_of=AS_OF), earned=1, redeemed=50)).balance == -39
 
 
-def test_a_sale_under_a_withdrawn_consent_moves_no_counter() -> None:
+def test_a_sale_under_a_withdrawn_consent_is_counted_like_any_other() -> None:
     before = MemberState(balance=10, as_of=AS_OF, consent="withdrawn", counters=FULL)
     after = apply(before, sale(before, earned=0))
-    assert (after.counters, after.balance) == (FULL, 10)
+    assert (after.counters, after.balance) == (counted(FULL, SATURDAY, Receipt(1_000, 0, 0)), 10)
 
 
 @pytest.mark.parametrize("before", [None, MemberState()], ids=["without a card", "card only"])
@@ -137,6 +137,13 @@ def test_stamps_and_used_coupons_follow_the_quote() -> None:
     state = MemberState(as_of=AS_OF, coupons=("A", "B"), stamps={"spa": 1, "tea": 2})
     after = apply(state, sale(state, used=("A",), stamps={"spa": 2}))
     assert (after.coupons, after.stamps) == (("B",), {"spa": 2, "tea": 2})
+
+
+def test_stamps_of_two_tills_that_did_not_see_each_other_add_up() -> None:
+    state = MemberState(as_of=AS_OF, stamps={"spa": 4})
+    one, other = sale(state, stamps={"spa": 5}), sale(state, stamps={"spa": 0})
+    assert apply(apply(state, one), other).stamps == apply(apply(state, other), one).stamps == {"spa": 1}
+    assert apply(state, sale(None, stamps={})).stamps == {"spa": 4}
 
 
 @pytest.mark.parametrize(
