@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from agent import __version__
+from agent import __version__, programme_cli
 from agent.config import DEFAULT_PATH, Config, ConfigError, load
 from agent.config import example as config_example
 from loyalty.errors import TillmateError
@@ -40,6 +40,10 @@ def _config_option(command: CallableT) -> CallableT:
 def main(context: click.Context, config_path: Path | None) -> None:
     """Tillmate, the loyalty agent of the till."""
     context.obj = config_path or Path(os.environ.get(_ENVIRONMENT) or DEFAULT_PATH)
+
+
+main.add_command(programme_cli.programme)
+main.add_command(programme_cli.quote)
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""The loader's sentences about config.toml in the language of the config.
+"""The loader's sentences about config.toml, and about a programme, in the language of the reader.
 
 `loyalty.strict` and the checks of the types speak English. Their sentences stand in en.toml under `mistake`; what
 matches one of them is said again with the same key in the other language. A sentence that is not there, such as one of
@@ -17,7 +17,15 @@ _SENTENCES = (
     "near", "unknown", "missing", "one_of_near", "one_of", "like", "not", "between", "at_least", "finite",
     "name", "rule", "url",
 )  # fmt: skip
-_PLACES = ("choices", "example", "given", "high", "low", "near", "wanted")
+_OF_PROGRAMMES = (
+    "prompt_text", "brace", "choices", "currency", "empty", "engine_name", "first_tier", "give", "group", "id", "life",
+    "local", "offline", "offset", "placeholder", "point_value", "prompt", "step_or_rate", "step_pair", "tier_condition",
+    "tier_rate", "tier_steps", "timezone", "twice", "unreadable", "word",
+)  # fmt: skip
+_PLACES = (
+    "choices", "example", "given", "group", "head", "high", "kind", "known", "listed", "low", "name", "near", "other",
+    "reason", "wanted",
+)  # fmt: skip
 _WORDS = ("bool", "date", "float", "int", "list", "moment", "none", "number", "str", "table", "time")
 
 
@@ -25,7 +33,7 @@ def say(mistake: Mistake, language: Language) -> Mistake:
     """The same mistake in that language."""
     if language == "en":
         return mistake
-    for key in _SENTENCES:
+    for key in (*_OF_PROGRAMMES, *_SENTENCES):
         found = _pattern(key).fullmatch(mistake.text)
         if found:
             words = {name: _word(word, language) for name, word in found.groupdict().items()}

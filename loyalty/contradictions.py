@@ -59,7 +59,7 @@ def _mixed_groups(offers: Sequence[Offer]) -> Iterator[Mistake]:
         place, head = first.setdefault(offer.group, (number, offer))
         if head.give.kind != offer.give.kind:
             text = (
-                f"group '{offer.group}' is about {head.give.kind} since offer[{place}] '{head.id}', and this one gives "
+                f"group '{offer.group}' is about {head.give.kind} since offer[{place}], and this one gives "
                 f"{offer.give.kind}: a group holds one kind"
             )
             yield Mistake(f"offer[{number}].group", text)

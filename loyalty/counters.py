@@ -9,8 +9,6 @@ from __future__ import annotations
 from datetime import date
 from typing import NamedTuple
 
-import msgspec
-
 from loyalty.quote import Counters
 
 
@@ -20,6 +18,16 @@ class Receipt(NamedTuple):
     pay: int
     earned: int
     redeemed: int
+
+
+class Move(NamedTuple):
+    """What is added to counters; negative where a return takes it out again."""
+
+    purchases: int = 0
+    turnover: int = 0
+    earnings: int = 0
+    redemptions: int = 0
+    redeemed: int = 0
 
 
 _LENGTHS = {"lifetime": 0, "year": 1, "month": 2, "day": 3}
@@ -40,17 +48,23 @@ def rolled(counters: Counters, day: date) -> Counters:
 
 def counted(counters: Counters, day: date, receipt: Receipt) -> Counters:
     """Return the counters after a receipt of that day."""
+    move = Move(1, receipt.pay, int(receipt.earned > 0), int(receipt.redeemed > 0), receipt.redeemed)
+    return moved(counters, day, move)
+
+
+def moved(counters: Counters, day: date, move: Move) -> Counters:
+    """Return the counters with something of that day added, in the periods of it that are still running."""
     counters = rolled(counters, day)
     running = _common(counters.on or day, day)
     every = [period for period, length in _LENGTHS.items() if length <= running]
     today = every[3:]
-    return msgspec.structs.replace(
-        counters,
-        purchases=_added(counters.purchases, every, 1),
-        turnover=_added(counters.turnover, every, receipt.pay),
-        earnings=_added(counters.earnings, today, int(receipt.earned > 0)),
-        redemptions=_added(counters.redemptions, today, int(receipt.redeemed > 0)),
-        redeemed=_added(counters.redeemed, today, receipt.redeemed),
+    return Counters(
+        purchases=_added(counters.purchases, every, move.purchases),
+        turnover=_added(counters.turnover, every, move.turnover),
+        earnings=_added(counters.earnings, today, move.earnings),
+        redemptions=_added(counters.redemptions, today, move.redemptions),
+        redeemed=_added(counters.redeemed, today, move.redeemed),
+        on=counters.on,
     )
 
 

@@ -153,6 +153,13 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     lots_after: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
 
 
+class ReturnRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a customer brings back: what is left of whole lines, or [line, how many units]."""
+
+    lines: tuple[int, ...] = ()
+    units: tuple[tuple[int, int], ...] = ()
+
+
 class Returned(msgspec.Struct, frozen=True, kw_only=True):
     """What one return does: money to the customer, points that paid come back, points that were earned are taken."""
 

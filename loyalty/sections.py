@@ -59,7 +59,7 @@ class Select:
 
     def __post_init__(self) -> None:
         if not (self.categories or self.skus):
-            raise ValueError("needs categories or skus")
+            raise ValueError("must have categories or skus")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -110,6 +110,22 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cashier: str | None = None
 
 
+class Return(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a return did to a member (see `loyalty.returns`): points both ways, and what leaves the sale's own counters."""
+
+    receipt: ReceiptId  # the return's own
+    sale: ReceiptId
+    day: date  # the sale's local day, whose periods the counters are of
+    refund: int
+    points_back: int = 0
+    clawback: int = 0
+    purchases: int = 0
+    turnover: int = 0
+    earnings: int = 0
+    redemptions: int = 0
+    member: str | None = None
+
+
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Body of a row of kind `enrolment`: an enrolment QR was asked for at the till, outside a sale."""
 

@@ -25,12 +25,16 @@ if TYPE_CHECKING:
 EVERY = 1
 """The bit that every line carries, and the bits of a rule that wants them all."""
 
-_FORBIDDEN = {"ru": ("tobacco", "nicotine"), "none": ()}
-"""Categories on which a law lets nobody earn, redeem or give a discount."""
+_FORBIDDEN: dict[str, tuple[str, ...]] = {"ru": ("tobacco", "nicotine"), "none": ()}
 
 _PLACES: dict[GiveName, int] = {"free_units": 0, "price": 1, "discount_bp": 2, "discount": 2}
 UNITS, PRICES, DISCOUNTS = range(3)
 """Where in the order of the engine an offer of money acts."""
+
+
+def forbidden(law: str) -> frozenset[str]:
+    """Return the categories on which a law lets nobody earn, redeem or give a discount."""
+    return frozenset(_FORBIDDEN[law])
 
 
 def plain(word: str) -> str:
