@@ -42,7 +42,8 @@ def check(file: Path, language: Language, as_json: bool) -> None:
         click.echo(msgspec.json.encode(remarks))
     else:
         for each in remarks:
-            click.echo(text(f"programme.{each.severity}", language, file=str(file), at=each.at, text=each.text))
+            warning = text("programme.warning", language) if each.severity == "warning" else ""
+            click.echo(f"{file}: {warning}{each.at}: {each.text}" if each.at else f"{file}: {each.text}")
         if not remarks:
             click.echo(text("programme.good", language, file=str(file)))
     sys.exit(any(each.severity != "warning" for each in remarks))
@@ -113,7 +114,7 @@ def _explain(rules: Programme, case: Path, answer: Answer | Refusal, language: L
     from loyalty.quote import Refusal
 
     if isinstance(answer, Refusal):
-        click.echo(text("programme.mistake", language, file=str(case), at=answer.at, text=answer.text[language]))
+        click.echo(f"{case}: {answer.at}: {answer.text[language]}")
         return
     console = Console()
     for part in receipt(rules, case.stem, answer, language):

@@ -16,7 +16,10 @@ PARTS = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 10_000), st.in
 
 
 def shared(amount: int, parts: Sequence[Part]) -> list[int]:
-    return share(amount, [each[0] for each in parts], [each[1] for each in parts], lambda: [each[2] for each in parts])
+    places = sorted(set(parts), key=lambda each: each[::-1])  # rank first; only equal parts have the same place
+    return share(
+        amount, [each[0] for each in parts], [each[1] for each in parts], lambda: [places.index(each) for each in parts]
+    )
 
 
 @pytest.mark.parametrize(
