@@ -18,7 +18,7 @@ _SENTENCES = (
     "name", "rule", "url",
 )  # fmt: skip
 _OF_PROGRAMMES = (
-    "prompt_text", "brace", "choices", "currency", "empty", "engine_name", "first_tier", "give", "group", "id", "life",
+    "brace", "choices", "currency", "empty", "engine_name", "first_tier", "give", "group", "id", "life",
     "local", "offline", "offset", "placeholder", "point_value", "prompt", "step_or_rate", "step_pair", "tier_condition",
     "tier_rate", "tier_steps", "timezone", "twice", "unreadable", "word",
 )  # fmt: skip

@@ -24,6 +24,13 @@ MAX_BYTES = 4_000_000
 """Far more than a thousand lines need."""
 
 _PERIODS = ("lifetime", "year", "month", "day")
+_CODES = {
+    "at": "bad_time",
+    "basket.lines[": "bad_line",
+    "member": "bad_member",
+    "redeem": "bad_redeem",
+    "returns": "bad_return",
+}
 _PLACE = re.compile(r" - at `\$\.?(.*)`$")
 
 
@@ -71,8 +78,10 @@ def read(text: bytes) -> Case | Refusal:
         return msgspec.convert(raw, Case)
     except msgspec.ValidationError as error:
         detail = str(error).replace(_NotWhole.__name__, "a number that is not whole")
-        place = _PLACE.search(detail)
-        return refusal("bad_case", place[1] if place else "", detail=_PLACE.sub("", detail))
+        found = _PLACE.search(detail)
+        place = found[1] if found else ""
+        code = next((code for start, code in _CODES.items() if place.startswith(start)), "bad_case")
+        return refusal(code, place, detail=_PLACE.sub("", detail))
 
 
 def answer(programme: Programme, case: Case) -> Answer | Refusal:

@@ -120,7 +120,7 @@ def _when(programme: Programme, place: str, when: When) -> Iterator[Finding]:
         for name in ("tiers", "tags", "birthday", "anniversary", "first_purchase", "nth_purchase", "coupon"):
             if getattr(when, name) is not None:
                 yield _never(f"{place}.{name}", "needs_member")
-    if when.local_time and when.local_time.start == when.local_time.end:
+    if when.local_time and (when.local_time.start or time()) == when.local_time.end:
         yield _never(f"{place}.local_time", "empty_window")
     yield from _dates(programme, f"{place}.dates", when)
 
@@ -149,6 +149,8 @@ def _gives(programme: Programme, place: str, offer: Offer) -> Iterator[Finding]:
         yield _never(f"{place}.multiply_bp", "no_multiplier")
     elif give.multiply_bp is not None and not _earns(programme):
         yield _never(f"{place}.multiply_bp", "nothing_to_multiply")
+    if give.prompt is not None and not offer.words:
+        yield _never(f"{place}.prompt", "no_words")
     if give.coupon is not None:
         target = next((each for each in programme.offers if each.id == give.coupon.offer), None)
         if target is None or target.when.coupon is None:

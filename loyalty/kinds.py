@@ -47,5 +47,5 @@ Word = Annotated[str, Check(lambda value: len(value) <= 200, "must have 200 lett
 Basis = Annotated[int, between(0, BASIS)]
 Amount = Annotated[int, between(0, LARGEST)]
 Some = Annotated[int, between(1, LARGEST)]
-Days = Annotated[int, between(0, 366)]
+Days = Annotated[int, between(0, 3_660)]
 Units = Annotated[int, between(1, 1_000)]

@@ -47,10 +47,10 @@ class Dates:
 
 @dataclass(frozen=True, kw_only=True)
 class Hours:
-    """From one local time of day until another; over midnight where the end is earlier."""
+    """From one local time of day until another; over midnight where the end is earlier. Absent = midnight."""
 
-    start: LocalClock = field(metadata=key("from"))
-    end: LocalClock = field(metadata=key("to"))
+    start: LocalClock | None = field(default=None, metadata=key("from"))
+    end: LocalClock | None = field(default=None, metadata=key("to"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,8 +182,6 @@ class Offer:
             yield Mistake("give.prompt", "is true, or the text itself")
         elif prompt is not None:
             yield from _say_mistakes("give.prompt", {} if self.say else self.words)
-            if not self.words:
-                yield Mistake("say", "is missing: a prompt is there to be said")
 
 
 def _say_mistakes(place: str, sentences: Names) -> Iterator[Mistake]:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from loyalty.kinds import Amount, Basis, Days, Id, Names, Some, Units, Word, is_timezone, matches
 from loyalty.money import BASIS
-from loyalty.strict import Check, between
+from loyalty.strict import Check, Mistake, Mistakes, between
 
 Period = Literal["lifetime", "year", "month", "day"]
 CurrencyCode = Annotated[str, matches("[A-Z]{3}", "must be a currency code like RUB")]
@@ -37,7 +37,7 @@ class Header:
 
     def __post_init__(self) -> None:
         if self.point_value % self.units_per_point:
-            raise ValueError("point_value must be whole minor units for the smallest part of a point")
+            raise Mistakes([Mistake("point_value", "must be whole minor units for the smallest part of a point")])
 
     @property
     def units_per_point(self) -> int:

@@ -144,7 +144,9 @@ def _weekdays(wanted: frozenset[int]) -> Holds:
 
 
 def _local_time(hours: Hours) -> Holds:
-    start, end = hours.start, hours.end
+    start, end = hours.start or time(), hours.end
+    if end is None:
+        return lambda facts: facts.local.time() >= start
     if start <= end:
         return lambda facts: start <= facts.local.time() < end
     return lambda facts: not end <= facts.local.time() < start

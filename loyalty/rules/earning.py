@@ -133,7 +133,7 @@ class _Offers:
         if times is not None:
             self._weighted += self._extra(best, self._times)
             for number in self._lines(best):
-                if self._times[number] < times:
+                if self._times[number] < times and self._sheet.left[number]:
                     self._times[number], self._owner[number] = times, best.id
         return [best]
 

@@ -24,8 +24,5 @@ def _parts(number: int, quantity: int, paid: int) -> tuple[FiscalLine, ...]:
     if abs(price * quantity - paid * WHOLE) <= WHOLE:
         return (FiscalLine(number, price, quantity, paid),)
     low, dearer = divmod(paid * WHOLE, quantity)
-    cheap = half_up(low * (quantity - dearer), WHOLE)
-    return (
-        FiscalLine(number, low, quantity - dearer, cheap),
-        FiscalLine(number, low + 1, dearer, paid - cheap),
-    )
+    dear = half_up((low + 1) * dearer, WHOLE)
+    return FiscalLine(number, low, quantity - dearer, paid - dear), FiscalLine(number, low + 1, dearer, dear)

@@ -77,17 +77,14 @@ class _Step:
         if len(holding) == 1 and holding[0].place != place:
             self._later[number] = holding[0]
             return
-        best: tuple[int, OfferPlan | None, Trial] = (0, None, Trial({}))
-        for offer in holding:
-            trial = try_offer(offer, self._sheet, self._units)
-            if trial.gain > best[0]:
-                best = (trial.gain, offer, trial)
-        if best[1] is None:
+        trials = [(offer, try_offer(offer, self._sheet, self._units)) for offer in holding]
+        if not trials:
             return
-        if best[1].place == place:
-            self._give(best[1], best[2])
-        else:
-            self._later[number] = best[1]
+        offer, trial = max(trials, key=lambda each: each[1].gain)
+        if offer.place == place:
+            self._give(offer, trial)
+        elif trial.gain:
+            self._later[number] = offer
 
     def _give(self, offer: OfferPlan, trial: Trial) -> None:
         if trial.gain:

@@ -26,23 +26,25 @@ class Units(NamedTuple):
         return cls([0] * lines, [0] * lines, set())
 
 
-class Trial(NamedTuple):
-    """Money off each line, and for rules of units what they take and free."""
+_NO_UNITS: Mapping[int, int] = MappingProxyType({})
 
-    shares: Mapping[int, int]
-    taken: Mapping[int, int] = MappingProxyType({})
-    free: Mapping[int, int] = MappingProxyType({})
 
-    @property
-    def gain(self) -> int:
-        """What the customer saves."""
-        return sum(self.shares.values())
+class Trial:
+    """Money off each line and in all (`gain`), and for rules of units what they take and free."""
+
+    __slots__ = ("free", "gain", "shares", "taken")
+
+    def __init__(
+        self, shares: Mapping[int, int], taken: Mapping[int, int] = _NO_UNITS, free: Mapping[int, int] = _NO_UNITS
+    ) -> None:
+        self.shares, self.taken, self.free = shares, taken, free
+        self.gain = sum(shares.values())
 
 
 def percentage(sheet: Sheet, numbers: list[int], rate: int) -> Trial:
     """So many basis points of what is left of these lines, one rounding; what a minimum price forbids is lost."""
     left, room = sheet.left, sheet.room
-    parts = [min(left[number] * rate, room[number] * BASIS) for number in numbers]
+    parts = [part if (part := left[number] * rate) <= (most := room[number] * BASIS) else most for number in numbers]
     total = half_up(sum(parts), BASIS)
     shares = rounded(parts, BASIS, total, lambda: sheet.ranks_of(numbers))
     return Trial(dict(zip(numbers, shares, strict=True)))
@@ -80,9 +82,10 @@ def _free_units(rule: FreeUnits, sheet: Sheet, numbers: list[int], units: Units)
         (number, sheet.lines[number].quantity // WHOLE - units.taken[number])
         for number in _dearest_first(sheet, numbers)
     ]
-    sets = sum(count for _, count in pool) // (rule.buy + rule.free)
-    taken = _last(pool[::-1], sets * (rule.buy + rule.free))
-    free = _last([(number, taken[number]) for number, _ in pool if number in taken], sets * rule.free)
+    sets, rest = divmod(sum(count for _, count in pool), rule.buy + rule.free)
+    more = max(0, rest - rule.buy)  # of an incomplete set what is there beyond the bought units is free
+    taken = _last(pool[::-1], sets * (rule.buy + rule.free) + (rest if more else 0))
+    free = _last([(number, taken[number]) for number, _ in pool if number in taken], sets * rule.free + more)
     return Trial(_value(sheet, units, free), taken, free)
 
 
