@@ -22,6 +22,11 @@ MOMENTS = (
 )
 
 
+def seeded(seed: int) -> Random:
+    """Chance that repeats itself."""
+    return Random(seed)  # noqa: S311 - a test, not a secret
+
+
 def programme(random: Random) -> Json:
     """A document of any rules that can stand together."""
     by_steps = random.random() < 0.3
