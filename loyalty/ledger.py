@@ -96,7 +96,9 @@ def due(account: Account, at: datetime) -> tuple[Entry, ...]:
 
 
 def book(account: Account, entry: Entry) -> Booked:
-    """Return the account after an entry."""
+    """Return the account after an entry. One of no points changes nothing."""
+    if not entry.points and entry.kind != "expire":
+        return Booked(account)
     if entry.kind == "expire":
         return Booked(account._replace(lots=tuple(lot for lot in account.lots if lot.id != entry.lot)))
     if entry.points < 0:
