@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from loyalty import engine, returns
+from loyalty.i18n import texts
 from loyalty.programme import Programme
 from loyalty.quote import Basket, Counters, MemberState, Quote, Refusal, Returned, ReturnRequest
 from loyalty.rules.validation import refusal
@@ -69,19 +70,11 @@ def read(text: bytes) -> Case | Refusal:
         raw = json.loads(
             text.decode("utf-8-sig"), object_pairs_hook=_Table.of, parse_float=_NotWhole, parse_constant=_NotWhole
         )
+        json.dumps(raw, ensure_ascii=False, default=str).encode()  # half a letter (\ud800) cannot be answered
+        strange = next(_strange(raw, Case, ""), None)
     except (ValueError, RecursionError) as error:
         return refusal("bad_json", "", detail=str(error))
-    strange = next(_strange(raw, Case, ""), None)
-    if strange is not None:
-        return strange
-    try:
-        return msgspec.convert(raw, Case)
-    except msgspec.ValidationError as error:
-        detail = str(error).replace(_NotWhole.__name__, "a number that is not whole")
-        found = _PLACE.search(detail)
-        place = found[1] if found else ""
-        code = next((code for start, code in _CODES.items() if place.startswith(start)), "bad_case")
-        return refusal(code, place, detail=_PLACE.sub("", detail))
+    return strange if strange is not None else _convert(raw)
 
 
 def answer(programme: Programme, case: Case) -> Answer | Refusal:
@@ -94,6 +87,17 @@ def answer(programme: Programme, case: Case) -> Answer | Refusal:
     )
     settled = returns.settle(sold, case.returns)
     return settled if isinstance(settled, Refusal) else Answer(case, quote, settled)
+
+
+def _convert(raw: object) -> Case | Refusal:
+    try:
+        return msgspec.convert(raw, Case)
+    except msgspec.ValidationError as error:
+        detail = str(error).replace(_NotWhole.__name__, "a number that is not whole")
+        found = _PLACE.search(detail)
+        place = found[1] if found else ""
+        code = next((code for start, code in _CODES.items() if place.startswith(start)), "bad_case")
+        return refusal(code, place, detail=_PLACE.sub("", detail))
 
 
 class _NotWhole:
@@ -136,12 +140,10 @@ def _strange_keys(table: _Table, struct: type[msgspec.Struct] | None, place: str
     for name, value in table.items():
         if name not in fields:
             yield _unknown(name, list(fields), place)
-        elif struct is Counters and isinstance(value, _Table):
-            yield from (
-                _unknown(period, list(_PERIODS), _join(place, name)) for period in value if period not in _PERIODS
-            )
-        else:
-            yield from _strange(value, fields[name], _join(place, name))
+            continue
+        yield from _strange(value, fields[name], _join(place, name))
+        periods = value if struct is Counters and isinstance(value, _Table) else ()
+        yield from (_unknown(each, list(_PERIODS), _join(place, name)) for each in periods if each not in _PERIODS)
 
 
 def _struct(kind: object) -> type[msgspec.Struct] | None:
@@ -153,9 +155,8 @@ def _struct(kind: object) -> type[msgspec.Struct] | None:
 
 def _unknown(name: str, known: list[str], place: str) -> Refusal:
     near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return refusal("unknown_key_near", _join(place, name), near=near[0])
-    return refusal("unknown_key", _join(place, name))
+    said = texts("refusal.unknown_key_near", near=near[0]) if near else texts("refusal.unknown_key")
+    return Refusal(code="unknown_key", at=_join(place, name), text=said)
 
 
 def _join(place: str, name: str) -> str:
