@@ -46,7 +46,7 @@ def check(file: Path, language: Language, as_json: bool) -> None:
             click.echo(f"{file}: {warning}{each.at}: {each.text}" if each.at else f"{file}: {each.text}")
         if not remarks:
             click.echo(text("programme.good", language, file=str(file)))
-    sys.exit(any(each.severity != "warning" for each in remarks))
+    sys.exit(int(any(each.severity != "warning" for each in remarks)))
 
 
 @programme.command(name="schema")
@@ -104,7 +104,7 @@ def quote(programme_file: Path, cases: tuple[Path, ...], explain: bool, language
             _explain(rules, case, answer, language)
         else:
             click.echo(_error(answer) if isinstance(answer, Refusal) else answer.to_json())
-    sys.exit(refused)
+    sys.exit(int(refused))
 
 
 def _explain(rules: Programme, case: Path, answer: Answer | Refusal, language: Language) -> None:

@@ -138,12 +138,12 @@ def _strange_keys(table: _Table, struct: type[msgspec.Struct] | None, place: str
         return
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
     for name, value in table.items():
-        if name not in fields:
+        if name in fields:
+            yield from _strange(value, fields[name], _join(place, name))
+            periods = value if struct is Counters and isinstance(value, _Table) else ()
+            yield from (_unknown(each, list(_PERIODS), _join(place, name)) for each in periods if each not in _PERIODS)
+        else:
             yield _unknown(name, list(fields), place)
-            continue
-        yield from _strange(value, fields[name], _join(place, name))
-        periods = value if struct is Counters and isinstance(value, _Table) else ()
-        yield from (_unknown(each, list(_PERIODS), _join(place, name)) for each in periods if each not in _PERIODS)
 
 
 def _struct(kind: object) -> type[msgspec.Struct] | None:

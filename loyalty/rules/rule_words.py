@@ -35,6 +35,8 @@ def _sentence(offer: Offer, header: Header) -> Texts | None:
         "multiply_bp": ("times", partial(factor, give.multiply_bp or 0)),
         "points": ("points", partial(points, (give.points or 0) * header.units_per_point, header.point_decimals)),
     }
+    if give.price == 0:
+        return texts("why.offer_free", name=_name(offer).__getitem__)
     if give.what not in numbers:
         return None
     place, number = numbers[give.what]

@@ -166,7 +166,7 @@ class _Words:
         return texts(f"why.redeem_{reason}", points=self.points(balance), money=self.money(receipt))
 
     def say(self, won: Won, outcome: Outcome) -> Texts:
-        """The retailer's line with its numbers; in a language that he left out, that of another."""
+        """The retailer's line with its numbers; for a language that he left out, as it is in another."""
         offer = won.offer.offer if won.offer is not None else None
         lines = offer.words if offer is not None else {}
         coupon = offer.give.coupon if offer is not None else None
@@ -183,9 +183,9 @@ class _Words:
             "balance": self.points(max(0, outcome.balance)),
             "max_redeem": self.points(outcome.limit.points),
         }
-        return {
-            language: named(lines, language, "").format(
-                **{name: each(language) if callable(each) else each for name, each in values.items()}
-            )
-            for language in LANGUAGES
-        }
+        said: Texts = {}
+        for language in LANGUAGES:
+            spoken = language if lines.get(language) else next(iter(lines), language)
+            words = {name: each(spoken) if callable(each) else str(each) for name, each in values.items()}
+            said[language] = named(lines, language, "").format(**words)
+        return said

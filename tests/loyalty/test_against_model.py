@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.loyalty.answers import answer, numbers
-from tests.loyalty.model import model_quote
-from tests.loyalty.worlds import case, programme, seeded
+from .answers import answer, numbers
+from .model import model_quote
+from .worlds import case, programme, seeded
 
 PARTS = 4
 

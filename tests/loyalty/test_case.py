@@ -13,8 +13,9 @@ from loyalty import case
 from loyalty.case import Answer, Case
 from loyalty.programme import Programme, ProgrammeError, load
 from loyalty.quote import Refusal
-from tests.loyalty import worlds
-from tests.loyalty.worlds import seeded
+
+from . import worlds
+from .worlds import seeded
 
 Json = dict[str, Any]
 AT = "2026-12-12T12:00:00+03:00"

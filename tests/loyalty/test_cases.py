@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.loyalty.answers import answer
+from .answers import answer
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
 

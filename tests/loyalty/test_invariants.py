@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loyalty.programme import load
-from tests.loyalty import worlds
-from tests.loyalty.answers import answer, ask, numbers
-from tests.loyalty.worlds import seeded
+
+from . import worlds
+from .answers import answer, ask, numbers
+from .worlds import seeded
 
 Json = dict[str, Any]
 SEEDS = st.integers(0, 2**48)

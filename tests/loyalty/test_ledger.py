@@ -12,8 +12,9 @@ import pytest
 from loyalty.ledger import Account, Entry, Part, book, dead, due, expiry, is_dead, spend
 from loyalty.quote import Lot
 from loyalty.sections import Lots
-from tests.loyalty.model import lot_expiry
-from tests.loyalty.worlds import seeded
+
+from .model import lot_expiry
+from .worlds import seeded
 
 AT = datetime(2026, 12, 12, 9, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -16,8 +16,9 @@ from loyalty.programme import Programme, load
 from loyalty.quote import Basket, Line, MemberState, Quote, Refusal, Returned, ReturnRequest
 from loyalty.returns import Sold, TakenBack
 from loyalty.wire import ReceiptId, Return, Sale
-from tests.loyalty import worlds
-from tests.loyalty.worlds import seeded
+
+from . import worlds
+from .worlds import seeded
 
 Json = dict[str, Any]
 AT = datetime(2026, 12, 12, 9, tzinfo=UTC)

@@ -10,8 +10,9 @@ import pytest
 
 from loyalty.programme import ProgrammeError, load
 from loyalty.schema import programme_schema
-from tests.loyalty import worlds
-from tests.loyalty.worlds import seeded
+
+from . import worlds
+from .worlds import seeded
 
 Json = dict[str, Any]
 SCHEMA = programme_schema()

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from loyalty.programme import load
-from tests.loyalty.answers import answer, ask, numbers
+
+from .answers import answer, ask, numbers
 
 Json = dict[str, Any]
 NOON = "2026-12-12T12:00:00+03:00"
