@@ -121,7 +121,7 @@ class Report:
         if self._unclaimed:
             return "down", "status.network.unclaimed", {}
         if not self._troubles:
-            return ("ok", "ok", {}) if self._met else ("warning", "connecting", {})
+            return ("ok", "status.network.ok", {}) if self._met else ("warning", "status.network.connecting", {})
         trouble = min(self._troubles.values(), key=lambda each: each.since)
         state, key = _words(trouble.error)
         since = f"{trouble.since.astimezone():%H:%M}"
