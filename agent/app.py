@@ -26,6 +26,7 @@ from agent.config import Config
 from agent.health import Health, Watchdog, http_answers
 from agent.service import notify, watchdog_seconds
 from agent.situation import Situation
+from agent.sync.programme import ProgrammeBook
 from agent.threads import Worker, end
 from agent.wiring import Base, make_backend, make_printers, make_scanners, make_sync, make_tills
 from loyalty.errors import TillmateError
@@ -144,6 +145,8 @@ def build(config: Config, clock: Clock) -> App:
         undo.callback(queue.close)
         replica = Replica(config.folder / "members.db")
         base = Base(config, clock, queue, queue_file, replica, Situation(replica, who))
+        if who is not None:
+            _take_kept_programme(base, who)
         app = _assemble(base, undo)
         undo.pop_all()
         return app
@@ -184,6 +187,15 @@ def _assemble(base: Base, undo: ExitStack) -> App:
     app = App(port, groups, base.clock)
     queue_worker.failed = app.end
     return app
+
+
+def _take_kept_programme(base: Base, who: identity.Identity) -> None:
+    """A till that starts offline can quote at once; the feed goes on from there."""
+    book = ProgrammeBook(base.config.folder, who.programme_key)
+    book.open()
+    programme = book.in_force(base.clock.now())
+    if programme is not None:
+        base.situation.on_programme(programme)
 
 
 def _watchdog(health: Health, port: int) -> list[Worker]:
