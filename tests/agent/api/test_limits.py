@@ -79,8 +79,10 @@ def test_dawdlers_are_cut_off(shop: Shop) -> None:
 
 def test_connections_are_bounded_and_come_back(shop: Shop, eventually: Callable[[Callable[[], bool]], None]) -> None:
     held = [shop.connect() for _ in range(BoundedProtocol.most_connections)]
+    begin = time.monotonic()
     with shop.connect() as one_too_many:
         assert ended(one_too_many)
+    assert time.monotonic() - begin < BoundedProtocol.header_seconds / 2
     for connection in held:
         connection.close()
 
