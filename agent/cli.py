@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 not done, 65 a damaged file, 69 port in use, 75 another ag
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -44,14 +45,15 @@ def main(context: click.Context, config_path: Path | None) -> None:
 
 @main.command()
 @_config_option
+@click.option("--verbose", is_flag=True, help="Log everything.")
 @click.pass_obj
-def run(default: Path, config_path: Path | None) -> None:
+def run(default: Path, config_path: Path | None, verbose: bool) -> None:
     """Be the agent, in the foreground, until SIGTERM or Ctrl-C."""
     from agent import app, logs
     from agent.clock import SystemClock
 
     config = _load(config_path or default)
-    logs.set_up()
+    logs.set_up(logging.DEBUG if verbose else logging.INFO)
     stop = _stop_on_signals()
     try:
         agent = app.build(config, SystemClock())
