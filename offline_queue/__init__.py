@@ -3,10 +3,11 @@
 queue.db is precious: sales, print jobs and the rows on their way to the server, written by one thread, bound by a hash
 chain, durable before anybody is told. members.db is a replica that can be thrown away and fetched again.
 
-`Queue` takes operations (`CommitSale`, `AppendRow`, `AddJob`, `SetJob`, `SettleRows`, `ReserveTokens`, `BeginEpoch`);
-`Reader` answers questions; `Replica` is the members' side of it.
+`Queue` takes operations (`CommitSale`, `QueueEnrolment`, `AppendRow`, `AddJob`, `SetJob`, `SettleRows`,
+`ReserveTokens`, `BeginEpoch`); `Reader` answers questions; `Replica` is the members' side of it.
 """
 
+from offline_queue.enrolments import QueueEnrolment
 from offline_queue.errors import (
     QueueClosed,
     QueueDamaged,
@@ -43,6 +44,7 @@ __all__ = [
     "Queue",
     "QueueClosed",
     "QueueDamaged",
+    "QueueEnrolment",
     "QueueFull",
     "QueueLocked",
     "QueueMismatch",

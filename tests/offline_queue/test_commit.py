@@ -20,6 +20,7 @@ from offline_queue import (
     Committed,
     Conflict,
     NewJob,
+    QueueEnrolment,
     QueueMismatch,
     QueueUnclaimed,
     ReserveTokens,
@@ -206,6 +207,16 @@ def test_a_job_that_does_not_exist_is_said_so(run: Running) -> None:
     with pytest.raises(UnknownJob):
         run.queue.submit(SetJob(99, "printed")).result(WAIT)
     assert run.reader.job(99) is None
+
+
+def test_an_enrolment_writes_row_and_slip_together(run: Running, clock: FixedClock) -> None:
+    body = Enrolment(till="1", token="T")
+    job = run.queue.submit(QueueEnrolment(clock.now(), body, NewJob("receipt", b"slip"))).result(WAIT)
+    nothing_printed = run.queue.submit(QueueEnrolment(clock.now(), body)).result(WAIT)
+
+    assert run.reader.job(job).document == b"slip"
+    assert nothing_printed is None
+    assert [row.kind for row in run.reader.rows(1, 10)] == ["enrolment", "enrolment"]
 
 
 def test_token_counters_are_never_handed_out_twice(run: Running) -> None:

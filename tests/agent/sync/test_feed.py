@@ -145,6 +145,16 @@ def test_an_agent_that_died_in_the_claim_goes_on_with_the_same_key(
     assert len({claim.public_key for claim in central.claims}) == 1
 
 
+def test_a_claim_that_is_kept_already_is_not_made_again(rig: Rig, central: Central, during: During, page: Page) -> None:
+    central.pages = {"": page()}
+    for _ in range(2):  # the second feed is one that died before it could tell anybody
+        with during(rig.feed(None).run):
+            rounds(central, 1)
+
+    assert rig.claimed[0] == rig.claimed[1]
+    assert len(central.claims) == 1
+
+
 def test_a_wrong_code_is_said_and_tried_for_ever(
     rig: Rig, central: Central, during: During, page: Page, watch: Watch
 ) -> None:
@@ -156,11 +166,12 @@ def test_a_wrong_code_is_said_and_tried_for_ever(
         rig.until(lambda it: bool(it.claimed))
 
 
-def test_a_queue_of_another_epoch_is_not_taken_over(rig: Rig, central: Central, during: During) -> None:
+def test_a_queue_of_another_epoch_is_not_taken_over(rig: Rig, central: Central, during: During, watch: Watch) -> None:
     rig.store.sell(1)
     central.epoch = "epoch-9"
     with during(rig.feed(None).run):
         central.until(lambda seen: len(seen.claims) >= 3)
+        watch.until("network", "The queue file is not of this registration")
 
     assert rig.claimed == []
     assert identities.load(rig.folder) is None
