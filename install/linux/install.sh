@@ -254,7 +254,8 @@ Tillmate $("$COMMAND" --version | grep -oE '[0-9][^ ]*' | head -1) is installed.
   2. take it into use:                                       systemctl restart tillmate
   3. see that all is well:                                   tillmate status
      and what it says:                                       journalctl -u tillmate -f
-  4. open the cashier page on this machine:                  tillmate open --till 1
+  4. open the cashier page: this prints its address, good
+     once and for five minutes, for the cashier's browser:   tillmate open --till 1 --print
 TEXT
 }
 
