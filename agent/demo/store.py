@@ -192,7 +192,8 @@ class Store:
 
     def _server(self, *words: str) -> str:
         command = [program("tillmate-server"), *words]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - own command
+        done = subprocess.run(command, check=True, capture_output=True, text=True, start_new_session=True)  # noqa: S603 - own command
+        return done.stdout
 
     def _simulate(self, device: str, *words: str) -> None:
         listen = ["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"]

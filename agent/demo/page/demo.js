@@ -10,6 +10,8 @@ const TEXTS = {
     plug: "Put the cable back", paper_out: "Let the paper run out", paper_in: "Change the roll",
     enrol: "Scan the QR with a phone", no_qr: "no QR on this receipt", codes: "Codes sent to phones", total: "Total",
     pay: "To pay", earns: "Earns", coffee: "Coffee", bread: "Bread", cheese: "Cheese", cigarettes: "Cigarettes", language: "По-русски",
+    columns: ["receipt", "entry", "points", "member", "total", "paid", "row"],
+    kinds: { opening: "opening", earn: "earned", redeem: "spent", "": "without a card" },
     no_rows: "nothing booked yet", sold: "Sold. Points earned:", offline: "out of reach",
   },
   ru: {
@@ -20,6 +22,8 @@ const TEXTS = {
     plug: "Вернуть кабель", paper_out: "Пусть кончится бумага", paper_in: "Сменить рулон",
     enrol: "Сканировать QR телефоном", no_qr: "на этом чеке нет QR", codes: "Коды, отправленные на телефоны", total: "Итого",
     pay: "К оплате", earns: "Начислим", coffee: "Кофе", bread: "Хлеб", cheese: "Сыр", cigarettes: "Сигареты", language: "In English",
+    columns: ["чек", "запись", "баллы", "участник", "сумма", "оплачено", "строка"],
+    kinds: { opening: "остаток", earn: "начислено", redeem: "списано", "": "без карты" },
     no_rows: "пока ничего не записано", sold: "Продано. Начислено:", offline: "недоступен",
   },
 };
@@ -119,9 +123,10 @@ async function enrol(button, number) {
 async function showLedger() {
   const rows = await (await fetch("/ledger")).json();
   if (!rows.length) return at("ledger").replaceChildren(element("caption", text("no_rows")));
-  const columns = Object.keys(rows[0]);
   const row = (tag, words) => { const made = element("tr", ""); made.append(...words.map((word) => element(tag, word))); return made; };
-  at("ledger").replaceChildren(row("th", columns), ...rows.toReversed().map((one) => row("td", columns.map((name) => one[name]))));
+  at("ledger").replaceChildren(row("th", text("columns")), ...rows.toReversed().map((one) => row("td", [
+    one.number || "—", text("kinds")[one.kind], one.kind ? one.points : "", one.member.slice(0, 6), one.total && money(one.total),
+    one.pay && money(one.pay), one.seq])));
 }
 
 function toggle(button, on, whenOn, whenOff) {
@@ -160,12 +165,18 @@ at("typed").onsubmit = (event) => {
 };
 at("language").onclick = () => { language = language === "ru" ? "en" : "ru"; speak(); shown = ""; show(latest); };
 
+function fit() {
+  at("screen").style.transform = `scale(${at("screen").parentElement.clientWidth / 1024})`;
+}
+
 const first = await (await fetch("/state")).json();
 language ||= first.language;
 at("screen").src = first.cashier_page;
 at("screen-link").href = first.cashier_page;
 at("cards").replaceChildren(...first.cards.map((card) =>
   element("button", card, { type: "button", onclick: () => order({ do: "scan", code: card }) })));
+addEventListener("resize", fit);
+fit();
 speak();
 show(first);
 showLedger();
