@@ -39,9 +39,9 @@ class DatabaseBusy(TillmateError):
 class Database:
     """All SQL goes through here. Safe to share between threads; `close` when nobody uses it any more."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: float = _WAIT) -> None:
         self.engine = create_engine(url, pool_size=8, max_overflow=32)
-        self._gate = _Gate(Path(str(make_url(url).database) + ".lock"))
+        self._gate = _Gate(Path(str(make_url(url).database) + ".lock"), patience)
         event.listen(self.engine, "connect", _prepare)
         event.listen(self.engine, "begin", _begin)
 
@@ -68,13 +68,14 @@ class Database:
 class _Gate:
     """One writer at a time, in this process and in others."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: float) -> None:
+        self._patience = patience
         self._threads = threading.Lock()
-        self._processes = FileLock(path, timeout=_WAIT, thread_local=False)
+        self._processes = FileLock(path, timeout=patience, thread_local=False)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        if not self._threads.acquire(timeout=_WAIT):
+        if not self._threads.acquire(timeout=self._patience):
             raise DatabaseBusy("another writer holds the database")
         try:
             with self._processes:
