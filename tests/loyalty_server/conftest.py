@@ -24,7 +24,7 @@ from loyalty.chain import GENESIS, row_hash
 from loyalty.engine import quote
 from loyalty.enrolment_token import hour_of, mint
 from loyalty.jws import sign_request
-from loyalty.programme import load
+from loyalty.programme import Programme, load
 from loyalty.quote import Basket, Line, MemberState, Quote
 from loyalty.wire import ClaimReply, ClaimRequest, EventReply, Problem, ReceiptId, Row, Sale
 from loyalty_server import setup
@@ -164,11 +164,26 @@ class Shop:
         return re.findall(r"code=(\d{6})\n", self.said.getvalue())[-1]
 
 
+class RealClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass
+class Remote:
+    """A server that runs as a process of its own."""
+
+    url: str
+    clock: RealClock = field(default_factory=RealClock)
+    programme: Programme = field(default_factory=lambda: load(PROGRAMME, "toml"))
+    http: requests.Session = field(default_factory=requests.Session)
+
+
 @dataclass
 class Till:
     """A store PC's side of the protocol."""
 
-    shop: Shop
+    shop: Shop | Remote
     machine: str = "pc-1"
     key: bytes = field(default_factory=lambda: Ed25519PrivateKey.generate().private_bytes_raw())
     seq: int = 0
@@ -322,6 +337,20 @@ def shop(make_shop: Callable[..., Shop]) -> Shop:
 @pytest.fixture
 def till(shop: Shop) -> Till:
     return shop.till()
+
+
+@pytest.fixture
+def till_at() -> Iterator[Callable[[str], Till]]:
+    """A till, not claimed yet, of the server at an address."""
+    remotes: list[Remote] = []
+
+    def make(url: str) -> Till:
+        remotes.append(Remote(url))
+        return Till(remotes[-1])
+
+    yield make
+    for remote in remotes:
+        remote.http.close()
 
 
 @pytest.fixture
