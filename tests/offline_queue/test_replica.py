@@ -187,6 +187,34 @@ def test_damage_found_by_a_till_is_cured_by_the_writer(
         assert reader.find("card-7").state.balance == 77
 
 
+def test_damage_found_by_a_page_is_cured_at_once(
+    replica: Replica, writer: ReplicaWriter, reader: ReplicaReader
+) -> None:
+    writer.apply(page(member(1, 100, "one"), cursor="old"))
+    for sql in (
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_schema SET rootpage = 9999 WHERE name = 'members'",
+        "PRAGMA writable_schema = RESET",
+    ):
+        writer._serving.execute(sql)
+    writer.apply(page(member(1, 111, "one"), cursor="new"))
+
+    assert writer.age.cursor is None
+    assert any("damaged" in name for name in files(replica))
+    writer.apply(page(member(1, 111, "one")))
+    assert reader.find("one").state.balance == 111
+
+
+def test_a_damaged_refill_begins_again(replica: Replica, writer: ReplicaWriter, clock: FixedClock) -> None:
+    writer.apply(page(member(1, 100, "one"), cursor="old"))
+    writer.close()
+    replica.path.with_name("members.db.new").write_bytes(b"\xa5" * 8192)
+
+    with closing(ReplicaWriter(replica, clock.now)) as again:
+        assert again.age.cursor == "old"
+    assert not any("new" in name for name in files(replica))
+
+
 def test_another_layout_is_fetched_again(replica: Replica, writer: ReplicaWriter, clock: FixedClock) -> None:
     writer.apply(page(member(1, 100, "one")))
     writer._serving.execute("PRAGMA user_version = 99")

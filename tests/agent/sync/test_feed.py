@@ -260,6 +260,17 @@ def test_a_new_programme_is_told_once_and_kept_for_an_offline_start(
         rig.until(lambda it: it.revisions == [3, 4, 4])
 
 
+@pytest.mark.parametrize("kept", [b"", b"{}", b"\xff", b'{"current":"a.b.c"}'])
+def test_a_kept_programme_that_cannot_be_read_is_fetched_again(
+    rig: Rig, central: Central, during: During, identity: Identity, page: Page, signed: Callable[..., str], kept: bytes
+) -> None:
+    (rig.folder / "programme.jws").write_bytes(kept)
+    central.pages = {"": page(next="a"), "a": page(next="a")}
+    central.programmes = Programmes(signed(3))
+    with during(rig.feed(identity).run):
+        rig.until(lambda it: it.revisions == [3])
+
+
 def test_an_older_programme_is_not_taken(
     rig: Rig, central: Central, during: During, identity: Identity, page: Page, signed: Callable[..., str], watch: Watch
 ) -> None:
