@@ -49,12 +49,12 @@ class Call(NamedTuple):
     packed: bool = False
 
 
-_PAGE: Answers = {200: "page", 404: "page", 410: "page"}
+_PAGE: Answers = {200: "page", 404: "page", 410: "page", 500: "page", 503: "page"}
 _FORM: Answers = {
-    **_PAGE, 422: "page", 429: "page", 400: Problem, 413: Problem, 415: Problem, 503: Problem,
+    **_PAGE, 422: "page", 429: "page", 400: Problem, 413: Problem, 415: Problem,
 }  # fmt: skip
-_BAD: Answers = {400: Problem, 413: Problem, 415: Problem, 503: Problem}
-_WHO: Answers = {401: Problem, 421: Problem, 503: Problem}
+_BAD: Answers = {400: Problem, 413: Problem, 415: Problem, 500: Problem, 503: Problem}
+_WHO: Answers = {401: Problem, 421: Problem, 500: Problem, 503: Problem}
 
 CALLS = (
     Call("POST", "/v1/devices", "claim", "A one-time code and a public key become a device of a store",

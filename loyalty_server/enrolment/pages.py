@@ -108,6 +108,12 @@ def plain_page(place: Place, closed: Closed) -> HTMLResponse:
     return _page("plain.html", place, place.say("plain_title"), _STATUS[closed], says=place.say(closed))
 
 
+def trouble_page(language: Language, status: int) -> HTMLResponse:
+    """The server failed or is busy; the same thing may work in a minute."""
+    place = Place("", language, 0)
+    return _page("plain.html", place, place.say("trouble_title"), status, says=place.say("trouble"))
+
+
 def wording_page(place: Place, wording: Wording) -> HTMLResponse:
     """A text that is agreed to."""
     parts = {"paragraphs": wording.paragraphs, "version": wording.version}

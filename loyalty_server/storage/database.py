@@ -37,10 +37,13 @@ class DatabaseBusy(TillmateError):
 
 
 class Database:
-    """All SQL goes through here. Safe to share between threads; `close` when nobody uses it any more."""
+    """All SQL goes through here. Safe to share between threads; `close` when nobody uses it any more.
+
+    Errors never carry the values of a statement: phones and cards must not reach a log.
+    """
 
     def __init__(self, url: str, patience: float = _WAIT) -> None:
-        self.engine = create_engine(url, pool_size=8, max_overflow=32)
+        self.engine = create_engine(url, pool_size=8, max_overflow=32, hide_parameters=True)
         self._gate = _Gate(Path(str(make_url(url).database) + ".lock"), patience)
         event.listen(self.engine, "connect", _prepare)
         event.listen(self.engine, "begin", _begin)

@@ -38,6 +38,7 @@ from loyalty_server.ledger import differences
 from loyalty_server.listener import bind, serve
 from loyalty_server.programmes import publish
 from loyalty_server.storage import tables
+from loyalty_server.storage.database import Database, sqlite_url
 
 NOON = datetime(2026, 12, 12, 9, 0, tzinfo=UTC)  # 12:00 in Moscow
 
@@ -101,6 +102,7 @@ class Shop:
     clock: SetClock = field(default_factory=SetClock)
     limits: Limits = field(default_factory=Limits)
     said: StringIO = field(default_factory=StringIO)
+    patience: float = 10.0
 
     @property
     def url(self) -> str:
@@ -113,7 +115,8 @@ class Shop:
             setup.add_stores(tx, ["S1:First", "S2:Second"])
             setup.add_tills(tx, ["S1:1", "S1:2", "S2:1"])
             publish(tx, self.keys, self.programme, self.clock.now())
-        server = Server(self.database, self.keys, self.clock, self.url, names_of(self.url), self.limits)
+        self.served = Database(sqlite_url(self.folder.database_file), self.patience)
+        server = Server(self.served, self.keys, self.clock, self.url, names_of(self.url), self.limits)
         self.front.app = make_app(server, ConsoleSender(self.said, self.folder.codes_file))
         self.http = requests.Session()
         self.http.trust_env = False
@@ -121,6 +124,7 @@ class Shop:
     def close(self) -> None:
         self.http.close()
         self.front.app = None
+        self.served.close()
         self.database.close()
 
     def restart(self) -> None:
@@ -356,6 +360,11 @@ def till_at() -> Iterator[Callable[[str], Till]]:
 @pytest.fixture
 def phone(shop: Shop) -> Phone:
     return Phone(shop)
+
+
+@pytest.fixture(scope="session")
+def phone_at() -> type[Phone]:
+    return Phone
 
 
 @pytest.fixture
