@@ -34,7 +34,7 @@ test-full: check
 
 bench: venv
 	tests/rig/debian.sh chromium
-	$(RUN) -m benchmarks
+	$(RUN) benchmarks/scan_to_paint.py
 
 test-service: venv
 	tests/rig/service.sh

@@ -170,6 +170,7 @@ class Story:
             printed = Counter(printed_numbers(self._store.paper))
             twice = [number for number, count in printed.items() if count > 1]
             stray = [number for number in printed if booked[number] != 1]
+            _check(len(printed) >= len(booked) - KILLS, f"only {len(printed)} of {len(booked)} receipts on paper")
             _check(not twice and not stray, f"printed twice {twice}, printed and not booked {stray}")
             seen += [f"{len(booked)} receipts booked", f"{len(printed)} printed, each booked once", "0 lost, 0 doubled"]
 
@@ -246,9 +247,9 @@ def coffee(cups: int) -> tuple[Line, ...]:
 
 
 def printed_numbers(paper: Path) -> list[str]:
-    """Receipt numbers as they stand on the drawn paper."""
+    """Receipt numbers as they stand on the drawn paper, in either language."""
     texts = (text.read_text(encoding="utf-8") for text in sorted(paper.glob("*.txt")))
-    return [found.group(1) for text in texts if (found := re.search(r"№ ?(\d{4})", text))]
+    return [found.group(1) for text in texts if (found := re.search(r"(?:№|Receipt) (\d{4})", text))]
 
 
 def _state(screen: Screen, name: str) -> str | None:
