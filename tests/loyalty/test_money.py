@@ -66,9 +66,8 @@ def test_where_nobody_is_full_each_gets_his_exact_part_rounded_down_or_up(amount
 
 
 @given(st.integers(0, 100_000), PORTIONS, st.randoms(use_true_random=False))
-def test_order_changes_nobodys_share_unless_all_else_is_equal(
-    amount: int, portions: list[Portion], random: Random
-) -> None:
+def test_order_changes_nobodys_share_where_ranks_differ(amount: int, portions: list[Portion], random: Random) -> None:
+    portions = [each._replace(rank=number) for number, each in enumerate(portions)]
     shuffled = list(portions)
     random.shuffle(shuffled)
     before = sorted(zip(portions, share(amount, portions), strict=True))
