@@ -154,7 +154,7 @@ class Agent:
         code = call(self.state / "admin.sock", {"do": "pairing_code", "till": "1", "for": "pos"})["code"]
         return str(self.http("POST", "/v1/pairing", {"code": code})[1]["token"])
 
-    def enrol_device(self) -> None:
+    def enrol_device(self, till: str = "1") -> None:
         """What a claim and the first round of news would have left behind."""
         self.state.mkdir()
         programme_key = identity.new_key()
@@ -162,7 +162,7 @@ class Agent:
             device="D1",
             device_number=7,
             store=Named("S1", "Ромашка"),
-            tills=(Named("1", "1"),),
+            tills=(Named(till, till),),
             epoch="e1",
             enrolment_url="https://example.org",
             machine="m",
@@ -319,6 +319,12 @@ def test_a_damaged_file_ends_with_65_and_is_left_as_it_was(agent: Agent, name: s
     assert code == 65
     assert "damaged" in message
     assert (agent.state / name).read_bytes() == damaged
+
+
+def test_a_till_that_the_server_does_not_know_is_pointed_out(agent: Agent, until: Until) -> None:
+    agent.enrol_device(till="7")
+    agent.start()
+    until(lambda: "does not know till 1" in agent.words("till"))
 
 
 def test_a_queue_that_is_missing_on_a_claimed_device_ends_with_65(agent: Agent) -> None:
