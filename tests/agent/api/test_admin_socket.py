@@ -9,8 +9,10 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from multiprocessing.connection import Client, Connection
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +21,6 @@ from agent.api.admin_socket import AdminSocket, AdminUnreachable, CommandRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from conftest import Shop
 
@@ -27,8 +28,11 @@ NOBODY = 65534
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "admin.sock"
+def path() -> Iterator[Path]:
+    """In a folder that other users may enter, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder) / "admin.sock"
 
 
 @pytest.fixture
@@ -140,8 +144,7 @@ def test_a_user_who_is_not_listed_is_refused(running: Callable[..., None], path:
 def test_another_user_of_this_machine_is_refused(running: Callable[..., None], path: Path) -> None:
     """Even with the file mode out of the way the kernel's word counts."""
     running()
-    for folder in (path, *path.parents[:3]):
-        folder.chmod(0o777)
+    path.chmod(0o777)
     script = (
         "import sys; from multiprocessing.connection import Client\n"
         "connection = Client(sys.argv[1])\n"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import http.server
 import threading
+import tomllib
 from datetime import UTC, datetime
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Error, sync_playwright
 
 from agent.views import PartState, View
+from loyalty import i18n
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -432,6 +435,38 @@ MEASURE = """() => {
         number: parseFloat(getComputedStyle(document.getElementById("balance")).fontSize),
     };
 }"""
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("lang", ["ru", "en"])
+def test_every_text_of_the_bar_fits(shop: Shop, page: Page, size: str, lang: str) -> None:
+    """Whatever the agent may say of its parts, with numbers and reasons filled in, can be read to its end."""
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    pair(shop, page, f"?lang={lang}")
+    page.wait_for_selector('#part-printer[data-health="none"]')
+    cut = []
+    for key in status_keys():
+        said = i18n.texts(key, **dict.fromkeys(HOLES, "12"))
+        shop.hub.publish("1", "status", [PartState(part="printer", name="", state="down", text=said, since=NOW)])
+        page.wait_for_function(
+            "said => document.querySelector('#part-printer .text').textContent === said", arg=said[lang]
+        )
+        bottom = "one => one.getBoundingClientRect().bottom"
+        text_ends = page.eval_on_selector("#part-printer .text", bottom)
+        if text_ends > page.eval_on_selector("#part-printer", bottom) - 2:
+            cut.append(f"{key}: {said[lang]}")
+    assert cut == []
+
+
+HOLES = ("count", "since", "why", "revision", "name", "text")
+
+
+def status_keys() -> list[str]:
+    """Every key of the sections `status` and below."""
+    table = tomllib.loads(files("loyalty").joinpath("ru.toml").read_text(encoding="utf-8"))["status"]
+    flat = [f"status.{key}" for key, value in table.items() if isinstance(value, str)]
+    return flat + [f"status.{part}.{key}" for part, inner in table.items() if isinstance(inner, dict) for key in inner]
 
 
 def test_words_that_change_are_read_aloud_politely(shop: Shop, page: Page) -> None:
