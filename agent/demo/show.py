@@ -49,16 +49,15 @@ def play_script(console: Console, language: str) -> int:
 def show_store(console: Console, language: str, stop: Event) -> int:
     """Open the store, print the address of its page, wait for `stop`, close everything."""
     folder = Path(tempfile.mkdtemp(prefix="tillmate-demo-"))
-    origin = f"http://127.0.0.1:{free_port(PAGE_PORT)}"
+    listener = socket.create_server(("127.0.0.1", free_port(PAGE_PORT)))
+    origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     store = Store(folder, language, free_port(API_PORT), origin)
     try:
         with console.status("opening the store") as spinner:
             store.open(lambda name: spinner.update(f"opening the store: {name}"))
             register, screen = _staff(store)
         counter = Counter(store, register, screen, cashier_page(store))
-        server = _Page(
-            uvicorn.Config(make_page(counter, store, origin), "127.0.0.1", _port(origin), log_level="warning")
-        )
+        server = _Page(uvicorn.Config(make_page(counter, store, origin), log_level="warning"), listener)
         server.start()
         console.print(f"ready: {origin}   (Ctrl-C closes the shop)")
         stop.wait()
@@ -96,11 +95,11 @@ def free_port(preferred: int) -> int:
 
 
 class _Page:
-    """uvicorn in a thread of its own."""
+    """uvicorn in a thread of its own, on a socket that listens already."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
         self._server = uvicorn.Server(config)
-        self._thread = Thread(target=self._server.run, name="demo-page", daemon=True)
+        self._thread = Thread(target=self._server.run, args=([listener],), name="demo-page", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -152,7 +151,3 @@ def _table(steps: list[Step], failure: str | None) -> Table:
     if failure:
         table.add_row(str(len(steps) + 1), "[red]did not hold", failure, "")
     return table
-
-
-def _port(origin: str) -> int:
-    return int(origin.rsplit(":", 1)[1])
