@@ -28,7 +28,7 @@ from agent.service import notify, watchdog_seconds
 from agent.situation import Situation
 from agent.sync.programme import ProgrammeBook
 from agent.threads import Worker, end
-from agent.wiring import Base, make_backend, make_printers, make_scanners, make_sync, make_tills
+from agent.wiring import Base, make_backend, make_printers, make_scanners, make_sync, make_tills, show_unknown_tills
 from loyalty.errors import TillmateError
 from offline_queue import Changed, Queue, Replica
 
@@ -147,6 +147,7 @@ def build(config: Config, clock: Clock) -> App:
         base = Base(config, clock, queue, queue_file, replica, Situation(replica, who))
         if who is not None:
             _take_kept_programme(base, who)
+            show_unknown_tills(base)
         app = _assemble(base, undo)
         undo.pop_all()
         return app
@@ -180,8 +181,13 @@ def _assemble(base: Base, undo: ExitStack) -> App:
         api=[Worker("api", server.run), Worker("admin", admin.run), *_watchdog(health, port)],
         scanners=scanners,
         tills=till_workers,
-        printers=[Worker(f"printer-{name}", loop.run) for name, loop in printers.items()],
-        sync=[Worker("feed", sync.feed.run), Worker("drain", sync.drain.run)],
+        printers=[
+            Worker(f"printer-{name}", loop.run, base.crashed("printer", name)) for name, loop in printers.items()
+        ],
+        sync=[
+            Worker("feed", sync.feed.run, base.crashed("network", "server")),
+            Worker("drain", sync.drain.run, base.crashed("queue", "server")),
+        ],
         queue=[queue_worker],
     )
     app = App(port, groups, base.clock)

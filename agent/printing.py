@@ -98,7 +98,7 @@ class PrintLoop:
         self._clock = clock
         self._wake = threading.Event()
         self._doubted = False  # the last receipt may have been printed or not
-        self._link: Link[Printer] = Link(settings.name, opener, self._link_changed, clock, kind="printer")
+        self._opener = opener
 
     def wake(self) -> None:
         """There is a new job."""
@@ -106,12 +106,13 @@ class PrintLoop:
 
     def run(self, stop: threading.Event) -> None:
         """Print until `stop`."""
+        link: Link[Printer] = Link(self._settings.name, self._opener, self._link_changed, self._clock, kind="printer")
         reader = Reader(self._queue_file)
         try:
             for job in reader.jobs(("held",), self._settings.name):
                 if job.note == IN_PRINTER:
                     self._set(job, "unknown", "agent_ended")
-            self._link.run(stop, lambda printer, ended: self._use(PrinterTalk(printer, self._clock), reader, ended))
+            link.run(stop, lambda printer, ended: self._use(PrinterTalk(printer, self._clock), reader, ended))
         finally:
             reader.close()
 

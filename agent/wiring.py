@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -27,8 +28,9 @@ from agent.situation import Situation
 from agent.status import Status
 from agent.sync import Claimant, Client, Drain, Feed, Listeners, Patience, Report, make_session
 from agent.sync.retry import Bell
-from agent.threads import Worker
+from agent.threads import Run, Worker
 from agent.till import Till, TillSettings
+from agent.views import Part
 from drivers import registry
 from drivers.base import Kind, Scanner
 from drivers.framing import Framer
@@ -59,6 +61,10 @@ class Base:
     def open_reader(self) -> Reader:
         """A reader of the queue, for the thread that opens it."""
         return Reader(self.queue_file)
+
+    def crashed(self, part: Part, name: str) -> Callable[[BaseException], None]:
+        """What the guard of a thread shows; the thread says itself when it is well again."""
+        return lambda _: self.status.set(part, name, "down", "status.part_restarted")
 
 
 def make_tills(base: Base) -> dict[str, Till]:
@@ -97,25 +103,32 @@ def make_scanners(base: Base, tills: Mapping[str, Till]) -> list[Worker]:
     """One for each [[scanner]] that belongs to a till."""
     owners = {name: till.id for till in base.config.till for name in till.scanners}
     return [
-        Worker(f"scanner-{table.name}", _scanner(base, table, tills[owners[table.name]]))
+        Worker(
+            f"scanner-{table.name}",
+            _scanner(base, table, tills[owners[table.name]]),
+            base.crashed("scanner", table.name),
+        )
         for table in base.config.scanner
         if table.name in owners
     ]
 
 
-def _scanner(base: Base, table: ScannerTable, till: Till) -> Callable[..., None]:
-    framer = Framer()
-    link: Link[Scanner] = Link(
-        table.name, _opener("scanner", table), lambda change: _show_scanner(base, change), base.clock, kind="scanner"
-    )
+def _scanner(base: Base, table: ScannerTable, till: Till) -> Run:
+    opener, framer = _opener("scanner", table), Framer()
 
     def emit(scanned: Scanned) -> None:
         till.post(scanned)
 
-    return lambda stop: link.run(
-        stop,
-        lambda device, ended: read_scanner(device, ended, name=table.name, framer=framer, emit=emit, clock=base.clock),
-    )
+    def use(device: Scanner, stop: threading.Event) -> None:
+        read_scanner(device, stop, name=table.name, framer=framer, emit=emit, clock=base.clock)
+
+    def run(stop: threading.Event) -> None:
+        link: Link[Scanner] = Link(
+            table.name, opener, lambda change: _show_scanner(base, change), base.clock, kind="scanner"
+        )
+        link.run(stop, use)
+
+    return run
 
 
 def _show_scanner(base: Base, change: LinkChanged) -> None:
@@ -161,6 +174,7 @@ def make_sync(base: Base) -> Sync:
 
     def on_claimed(device: Identity) -> None:
         base.situation.on_claimed(device)
+        show_unknown_tills(base)
         drain.identified(device)
 
     feed = Feed(
@@ -179,6 +193,15 @@ def make_sync(base: Base) -> Sync:
     report.when_recovered(feed.wake)
     report.when_recovered(drain.wake)
     return Sync(feed, drain, report)
+
+
+def show_unknown_tills(base: Base) -> None:
+    """A till of the config that the server does not know sells, but its sales will be refused there."""
+    who = base.situation.identity
+    known = {till.id for till in who.tills} if who else set()
+    for till in base.config.till:
+        if who is not None and till.id not in known:
+            base.status.set("till", till.id, "warning", "status.till_unknown", till=till.id)
 
 
 def _devices(status: Status) -> dict[str, str]:

@@ -94,19 +94,20 @@ def _not_loyalty(state: State, context: Context) -> State:
 def _requote(state: State, context: Context) -> State:
     """Quote the open receipt again for the card that has just joined it.
 
-    Points of another card are not spent for this one. Where the money stays as the POS knows it, its quote id stays
-    too; where it changes, the old quote can still be committed, because the receipt may be closed already.
+    Points of another card are not spent for this one. Where the money is as the POS knows it, its quote id stays too;
+    where it is not, the quote that the POS knows can still be committed, because the receipt may be closed already.
     """
     old, programme = state.offer, context.programme
     if old is None or programme is None:
         return state
     same_card = old.attached is not None and state.attached is not None and old.attached.card == state.attached.card
     made = make_offer(context, programme, old.basket, old.redeem if same_card else 0, state.attached, None)
+    answered = state.previous or old
     if not isinstance(made, Offer):
-        return replace(state, offer=None, previous=old)
-    if _money(made) == _money(old):
-        return replace(state, offer=replace(made, id=old.id))
-    return replace(state, offer=made, previous=old)
+        return replace(state, offer=None, previous=answered)
+    if _money(made) == _money(answered):
+        return replace(state, offer=replace(made, id=answered.id), previous=None)
+    return replace(state, offer=made, previous=answered)
 
 
 def _money(offer: Offer) -> tuple[object, ...]:

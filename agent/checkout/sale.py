@@ -102,8 +102,10 @@ def on_cancel(state: State, event: CancelBasket, context: Context) -> Step:  # n
 def on_enrol(state: State, event: Enrol, context: Context) -> Step:
     """A QR without a sale."""
     token = context.next_token
-    if not context.ready or token is None:
+    if not context.ready:
         return state, (Respond(event.reply, problem("no_programme")),)
+    if token is None:
+        return state, (Respond(event.reply, problem("busy")),)
     url = enrolment_token.url(context.enrolment_url, token)
     slip = enrolment_slip(context, url) if context.prints else None
     return state, (TakeToken(), StoreEnrolment(token, url, slip, event.reply))

@@ -196,6 +196,25 @@ def test_where_a_scan_changes_the_money_the_closed_receipt_counts(desk: Desk, co
     assert (effect.sale.member, effect.sale.quote.pay) == (None, 50000)
 
 
+def test_the_quote_that_the_pos_knows_outlives_any_number_of_scans(desk: Desk, commit: MakeCommit) -> None:
+    quoted = desk.basket()
+    for card in (SILVER_CARD, CARD, SILVER_CARD):
+        desk.scan(card)
+    (effect,) = [each for each in desk.tell(commit(quoted.quote_id)) if isinstance(each, Commit)]
+    assert effect.sale.quote.pay == 50000
+    desk.tell(NotStored(quoted.quote_id, "queue_full"))
+    desk.scan(CARD)  # the money is as the POS knows it again
+    (effect,) = [each for each in desk.tell(commit(quoted.quote_id)) if isinstance(each, Commit)]
+    assert effect.sale.member == "m1"
+
+
+def test_an_enrolment_waits_for_its_first_token(desk: Desk) -> None:
+    desk.context = replace(desk.context, next_token=None)
+    enrol = Enrol(Future())
+    desk.tell(enrol)
+    assert desk.answer(enrol.reply).code == "busy"
+
+
 def test_points_of_one_card_are_not_spent_for_another(desk: Desk) -> None:
     desk.scan(CARD)
     desk.basket(50000, 200)
