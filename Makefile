@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -P
 
-.PHONY: venv demo test test-full check bench test-service lock clean
+.PHONY: venv demo test test-full check bench test-service pictures lock clean
 
 venv: $(VENV)/ready
 
@@ -38,6 +38,10 @@ bench: venv
 
 test-service: venv
 	tests/rig/service.sh
+
+pictures: venv
+	tests/rig/debian.sh chromium
+	$(RUN) docs/pictures.py
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra server pyproject.toml --output-file install/requirements.txt
