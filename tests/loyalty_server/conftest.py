@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import shutil
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ from loyalty_server.devices import new_code
 from loyalty_server.edge import Limits, Server, names_of
 from loyalty_server.enrolment.sender import ConsoleSender
 from loyalty_server.folder import DataFolder
-from loyalty_server.keys import decode_bytes, encode_bytes
+from loyalty_server.keys import decode_bytes, encode_bytes, load_keys
 from loyalty_server.ledger import differences
 from loyalty_server.listener import bind, serve
 from loyalty_server.programmes import publish
@@ -109,12 +110,8 @@ class Shop:
         return self.front.url
 
     def start(self) -> None:
-        self.database, self.keys = self.folder.create()
+        self.database, self.keys = Database(sqlite_url(self.folder.database_file)), load_keys(self.folder.keys_file)
         self.programme = load(PROGRAMME, "toml")
-        with self.database.writing() as tx:
-            setup.add_stores(tx, ["S1:First", "S2:Second"])
-            setup.add_tills(tx, ["S1:1", "S1:2", "S2:1"])
-            publish(tx, self.keys, self.programme, self.clock.now())
         self.served = Database(sqlite_url(self.folder.database_file), self.patience)
         server = Server(self.served, self.keys, self.clock, self.url, names_of(self.url), self.limits)
         self.front.app = make_app(server, ConsoleSender(self.said, self.folder.codes_file))
@@ -318,15 +315,37 @@ def front() -> Iterator[Front]:
     front.close()
 
 
+def furnish(folder: DataFolder) -> None:
+    """What every test finds: two stores with their tills, and a programme."""
+    database, keys = folder.create()
+    with database.writing() as tx:
+        setup.add_stores(tx, ["S1:First", "S2:Second"])
+        setup.add_tills(tx, ["S1:1", "S1:2", "S2:1"])
+        publish(tx, keys, load(PROGRAMME, "toml"), NOON)
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made once and copied, because migrations take longer than most tests."""
+    folder = tmp_path_factory.mktemp("furnished")
+    furnish(DataFolder(folder))
+    return folder
+
+
 @pytest.fixture
-def make_shop(tmp_path: Path, front: Front) -> Iterator[Callable[..., Shop]]:
+def make_shop(tmp_path: Path, front: Front, furnished: Path) -> Iterator[Callable[..., Shop]]:
     shops: list[Shop] = []
 
-    def make(**more: object) -> Shop:
-        shop = Shop(DataFolder(tmp_path / f"server-{len(shops)}"), front, **more)
-        shop.start()
-        shops.append(shop)
-        return shop
+    def make(*, new: bool = False, **more: object) -> Shop:
+        folder = DataFolder(tmp_path / f"server-{len(shops)}")
+        if new:
+            furnish(folder)
+        else:
+            shutil.copytree(furnished, folder.path)
+        shops.append(Shop(folder, front, **more))
+        shops[-1].start()
+        return shops[-1]
 
     yield make
     for shop in shops:

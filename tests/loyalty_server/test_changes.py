@@ -138,7 +138,7 @@ def test_a_new_database_is_another_life(make_shop: Callable[..., Shop], problem_
     old = make_shop()
     old.member("1")
     cursor = page(old.till()).next
-    new = make_shop()
+    new = make_shop(new=True)
     new.member("1")
     response = new.till().ask("GET", "/v1/members/changes", params={"since": cursor})
     assert problem_of(response).code == "refill"

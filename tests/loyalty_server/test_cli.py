@@ -140,9 +140,9 @@ def test_kill_9_in_the_middle_doubles_and_loses_nothing(
     till = till_at(url)
     till.claim(shell("device", "new-code", "--store", "S1").strip())
     member = shell("member", "add", "--card", "2900000000018").strip()
-    rows = [till.row(till.sale(member=member)) for _ in range(size(60, 600))]
+    rows = [till.row(till.sale(member=member)) for _ in range(size(40, 600))]
     acknowledged = 0
-    for turn in range(size(4, 30)):
+    for turn in range(size(2, 30)):
         killer = threading.Timer(0.02 * (turn % 5), process.kill)
         killer.start()
         while acknowledged < len(rows):
@@ -228,3 +228,23 @@ def test_the_console_sender_says_it_twice(tmp_path: Path, capsys: pytest.Capture
     sender.send("+79161234567", "123456", "Код 123456", datetime(2026, 1, 1, tzinfo=UTC))
     assert capsys.readouterr().out == "code phone=+7***4567 code=123456\n"
     assert json.loads((tmp_path / "codes.jsonl").read_text())["text"] == "Код 123456"
+
+
+def test_a_balance_that_differs_fails_the_ledger(shell: Shell, tmp_path: Path) -> None:
+    shell.init()
+    shell("member", "add", "--card", "1", "--balance", "5")
+    database, _ = DataFolder(shell.folder).open()
+    with database.writing() as tx:
+        tx.execute(tables.members.update().values(balance=6))
+    database.close()
+    assert "1 balances differ" in shell("ledger", "--csv", str(tmp_path / "ledger.csv"), code=1)
+
+
+def test_a_device_is_revoked_beside_the_running_server(shell: Shell, till_at: Callable[[str], Till]) -> None:
+    shell.init()
+    _, url = shell.run()
+    till = till_at(url)
+    till.claim(shell("device", "new-code", "--store", "S1").strip())
+    assert till.ask("GET", "/v1/programme").status_code == 200
+    assert shell("device", "revoke", till.me.device) == f"revoked device={till.me.device}\n"
+    assert till.ask("GET", "/v1/programme").json()["code"] == "device_revoked"

@@ -62,3 +62,13 @@ def test_errors_of_the_database_carry_no_values(shop: Shop, till: Till, caplog: 
     assert "row=not_booked" in caplog.text
     assert "2977777777777" not in caplog.text
     assert shop.count(tables.receipts) == 0
+
+
+def test_a_code_that_cannot_be_sent_is_said(shop: Shop, till: Till, phone: Phone) -> None:
+    shop.folder.codes_file.mkdir()
+    phone.open(f"/E/{till.token()}").submit(**GOOD)
+    assert "Не получилось отправить код" in phone.text
+    assert 'value="+7 916 123-45-67"' in phone.page
+    shop.folder.codes_file.rmdir()
+    shop.clock.advance(minutes=1)
+    assert phone.submit(**GOOD).submit(code=shop.last_code()).status == 200
