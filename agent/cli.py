@@ -115,10 +115,13 @@ def status(default: Path, config_path: Path | None, as_json: bool) -> None:
 @main.command(name="open")
 @_config_option
 @click.option("--till", help="Id of the till; default: the first of the config.")
+@click.option(
+    "--for", "holder", type=click.Choice(["screen", "pos"]), default="screen", show_default=True, help="Who is paired."
+)
 @click.option("--print", "only_print", is_flag=True, help="Print the address instead of opening a browser.")
 @click.pass_obj
-def open_page(default: Path, config_path: Path | None, till: str | None, only_print: bool) -> None:
-    """Open the cashier page of a till in the browser."""
+def open_page(default: Path, config_path: Path | None, till: str | None, holder: str, only_print: bool) -> None:
+    """Open the cashier page of a till in the browser, or print a pairing code for its cash register."""
     import webbrowser
 
     from agent.api.admin_socket import call
@@ -130,10 +133,12 @@ def open_page(default: Path, config_path: Path | None, till: str | None, only_pr
         _say(text("cli.till_unknown", config.language, till=wanted, known=", ".join(known)))
         sys.exit(1)
     try:
-        answer = call(config.folder / "admin.sock", {"do": "pairing_code", "till": wanted, "for": "screen"})
+        answer = call(config.folder / "admin.sock", {"do": "pairing_code", "till": wanted, "for": holder})
     except TillmateError as error:
         _fail(error, config.language, 1)
-    if only_print or not webbrowser.open(str(answer["url"])):
+    if holder == "pos":
+        print(answer["code"])
+    elif only_print or not webbrowser.open(str(answer["url"])):
         if not only_print:
             _say(text("cli.no_browser", config.language))
         print(answer["url"])
