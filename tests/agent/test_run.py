@@ -19,9 +19,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from agent import identity
 from agent.api.admin_socket import call
+from agent.cli import main
 from agent.clock import SystemClock
 from drivers.virtual import scanner
 from drivers.virtual.control import call as control
@@ -220,6 +222,24 @@ def test_with_nothing_around_it_it_starts_says_so_in_words_and_stops_in_time(age
     assert (status, answer["code"]) == (503, "no_programme")
     assert agent.stop() <= 3.0
     assert "hung=none" in agent.log
+
+
+def test_people_and_programs_can_ask_how_it_is(agent: Agent, until: Until) -> None:
+    agent.enrol_device()
+    agent.start()
+    until(lambda: "No connection since" in agent.words("network"))
+
+    def tillmate(*words: str) -> str:
+        ended = CliRunner().invoke(main, [*words, "--config", str(agent.config)], env={"COLUMNS": "160"})
+        assert ended.exit_code == 0, ended.output
+        return ended.output
+
+    shown = tillmate("status")
+    assert "device D1, store S1" in shown
+    assert "No connection since" in shown
+    assert json.loads(tillmate("status", "--json"))["queue"]["pending"] == 0
+    assert tillmate("open", "--print").startswith(f"http://127.0.0.1:{agent.ports['port']}/pair#")
+    assert "Everything has been delivered." in tillmate("queue", "list")
 
 
 @pytest.fixture
