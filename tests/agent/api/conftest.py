@@ -94,6 +94,8 @@ class Shop:
         self.pairing = Pairing(self.tokens, self.clock)
         self.tills = {name: ToldTill(name) for name in ("1", "2")}
         self.failing: list[str] = []
+        self.gate = threading.Event()
+        self.gate.set()
         self.backend = Backend(
             tills=self.tills,
             hub=self.hub,
@@ -114,6 +116,8 @@ class Shop:
         return f"http://127.0.0.1:{self.port}"
 
     def report(self) -> StatusReport:
+        """While the gate is shut this hangs, and the server's one thread with it."""
+        assert self.gate.wait(30)
         queue = QueueState(pending=3, oldest_at=None, rejected=0, last_seq=7)
         parts = self.status.snapshot()
         return StatusReport(version="0", device="d1", store="S1", parts=parts, queue=queue)
