@@ -1,4 +1,7 @@
-"""The programs of the store as processes: start, wait for the line that says `ready`, kill, stop."""
+"""The programs of the store as processes: start, wait for the line that says `ready`, kill, stop.
+
+They stay in the demo's process group, so that what ends the demo's terminal ends them too.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,6 @@ class Program:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                start_new_session=True,
             )
         self._process = process
         lines: Queue[str] = Queue()

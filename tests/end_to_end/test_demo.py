@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 import signal
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from threading import Timer
 from time import monotonic
@@ -47,7 +49,7 @@ def test_the_story_holds() -> None:
 @pytest.mark.timeout(120)
 def test_the_page_opens_and_ctrl_c_closes_everything() -> None:
     shop = subprocess.Popen([TILLMATE, "demo"], stdout=subprocess.PIPE, text=True, start_new_session=True)
-    watchdog = Timer(90, shop.kill)
+    watchdog = Timer(90, os.killpg, (shop.pid, signal.SIGKILL))
     watchdog.start()
     try:
         assert shop.stdout is not None
@@ -59,5 +61,6 @@ def test_the_page_opens_and_ctrl_c_closes_everything() -> None:
         assert monotonic() - begin <= 6, "closing takes 3 s at the most on a calm machine"
     finally:
         watchdog.cancel()
-        shop.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(shop.pid, signal.SIGKILL)
         shop.communicate()
