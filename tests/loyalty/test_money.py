@@ -24,7 +24,7 @@ def test_a_rate_of_money_rounds_half_up(amount: int, rate: int, part: int) -> No
     assert share_of(amount, rate) == part
 
 
-@pytest.mark.parametrize(("currency", "digits"), [("RUB", 2), ("JPY", 0), ("KWD", 3), ("XYZ", 2)])
+@pytest.mark.parametrize(("currency", "digits"), [("RUB", 2), ("JPY", 0), ("VND", 0), ("KWD", 3), ("XYZ", 2)])
 def test_minor_units_follow_the_currency(currency: str, digits: int) -> None:
     assert exponent(currency) == digits
 
