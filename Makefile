@@ -25,11 +25,11 @@ check: venv
 	$(BIN)/lint-imports
 
 test: check
-	tests/rig/debian.sh chromium fonts-dejavu-core shellcheck systemd
+	tests/rig/debian.sh chromium curl fonts-dejavu-core shellcheck systemd
 	$(BIN)/pytest -n 2 --cov --cov-report=term
 
 test-full: check
-	tests/rig/debian.sh chromium fonts-dejavu-core shellcheck systemd
+	tests/rig/debian.sh chromium curl fonts-dejavu-core shellcheck systemd
 	$(BIN)/pytest --full -n 2 --cov --cov-report=term
 
 bench: venv
