@@ -87,15 +87,16 @@ class Api:
     )
     allowed_origins: tuple[str, ...] = field(
         default=(),
-        metadata=_doc('Web pages of a POS that may call the agent from a browser: ["https://pos.example.org:8443"].'),
+        metadata=_doc('Web pages that may show the cashier page inside their own: ["https://pos.example.org:8443"].'),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
     shop: str = field(default="", metadata=_doc("The name at the head of each slip."))
-    valid_days: Annotated[int, between(1, 365)] = field(
-        default=14, metadata=_doc("How long the enrolment QR may be used, as printed. The programme may shorten it.")
+    valid_days: Annotated[int, between(1, 14)] = field(
+        default=14,
+        metadata=_doc("How long the enrolment QR may be used, as printed; the server accepts it for 14 days."),
     )
 
 
