@@ -36,14 +36,15 @@ class Program:
         self._command = list(command)
         self._log = log
         self._process: subprocess.Popen[str] | None = None
+        self._lines: Queue[str] = Queue()
 
     @property
     def pid(self) -> int | None:
         """Process id while it runs."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
-    def start(self) -> dict[str, str]:
-        """Start and wait until ready. Returns the key=value pairs of the ready line. Raises NotReady."""
+    def start(self) -> None:
+        """Start it; `await_ready` says when it can be used."""
         with self._log.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own commands, no shell
                 self._command,
@@ -52,12 +53,14 @@ class Program:
                 stderr=log,
                 text=True,
             )
-        self._process = process
-        lines: Queue[str] = Queue()
-        Thread(target=_read, args=(process.stdout, lines), name=f"demo-{self.name}", daemon=True).start()
+        self._process, self._lines = process, Queue()
+        Thread(target=_read, args=(process.stdout, self._lines), name=f"demo-{self.name}", daemon=True).start()
+
+    def await_ready(self) -> dict[str, str]:
+        """Wait until it says so. Returns the key=value pairs of the ready line. Raises NotReady."""
         while True:
             try:
-                line = lines.get(timeout=READY_WITHIN)
+                line = self._lines.get(timeout=READY_WITHIN)
             except Empty:
                 line = ""
             if line.startswith("ready"):

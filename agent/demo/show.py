@@ -16,13 +16,14 @@ import uvicorn
 from rich.console import Console
 from rich.table import Table
 
-from agent.demo.pairing import cashier_page, register_token
+from agent.demo.counter import Counter
+from agent.demo.pairing import register_token
 from agent.demo.pos import AgentAway, CashRegister, Refused
 from agent.demo.processes import NotReady
 from agent.demo.screen import Screen
 from agent.demo.store import TILL, Store
 from agent.demo.story import Step, StepFailed, Story
-from agent.demo.web import Counter, make_page
+from agent.demo.web import make_page
 
 API_PORT = 8737
 PAGE_PORT = 8700
@@ -56,16 +57,17 @@ def show_store(console: Console, language: str, stop: Event) -> int:
         with console.status("opening the store") as spinner:
             store.open(lambda name: spinner.update(f"opening the store: {name}"))
             register, screen = _staff(store)
-        counter = Counter(store, register, screen, cashier_page(store))
-        server = _Page(uvicorn.Config(make_page(counter, store, origin), log_level="warning"), listener)
+        app = make_page(Counter(store, register, screen), store.paper, origin)
+        server = _Page(uvicorn.Config(app, log_level="warning"), listener)
         server.start()
         console.print(f"ready: {origin}   (Ctrl-C closes the shop)")
         stop.wait()
         screen.stop()
         server.stop()
-    except NotReady as error:
-        console.print(f"[red]{error}")
-        return 1
+    except (NotReady, OSError) as error:
+        if not stop.is_set():  # Ctrl-C while the store opens reaches its programs as well
+            console.print(f"{error}", style="red", markup=False)
+            return 1
     finally:
         seconds = store.close()
         shutil.rmtree(folder, ignore_errors=True)

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
+from threading import Event, Lock
 from time import monotonic
 
 from agent.demo.cable import Cable
-from agent.demo.processes import Program, program
+from agent.demo.processes import NotReady, Program, program
 from drivers.virtual.control import call
 
 TILL = "1"
@@ -58,6 +59,10 @@ options = {{ host = "{printer_host}", port = {printer_port} }}
 """
 
 SHOPS = {"ru": "Магазин у дома", "en": "Corner shop"}
+GREETINGS = {"ru": ("Анна", "Борис"), "en": ("Anna", "Boris")}
+"""What the screen calls the holders of CARDS, in their order."""
+RESTART_AFTER = 1.0
+"""Seconds after which a service brings a dead agent back."""
 
 
 @dataclass
@@ -74,7 +79,11 @@ class Store:
         for name in ("server", "till", "paper", "logs"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self._programs: dict[str, Program] = {}
+        self._gate = Lock()
+        self._closing = Event()
         self.cable = Cable()
+        self.members: dict[str, str] = {}
+        """The server's ids of the regulars -> what the screen calls them."""
 
     @property
     def paper(self) -> Path:
@@ -131,8 +140,10 @@ class Store:
         self.start_agent()
 
     def close(self) -> float:
-        """Stop all programs, agent first. Returns the seconds that it took."""
+        """Stop all programs, agent first; none is started any more. Returns the seconds that it took."""
         begin = monotonic()
+        with self._gate:
+            self._closing.set()
         ordered = sorted(self._programs.values(), key=lambda one: one.name != "agent")
         for one in ordered:
             one.ask_to_stop()
@@ -149,6 +160,11 @@ class Store:
         """kill -9 of the agent."""
         self._programs["agent"].kill()
 
+    def bring_agent_back(self) -> None:
+        """What a service does for an agent that was killed. Raises NotReady."""
+        self._closing.wait(RESTART_AFTER)
+        self.start_agent()
+
     def stop_agent(self) -> float:
         """SIGTERM to the agent; returns the seconds until it had ended."""
         begin = monotonic()
@@ -156,8 +172,13 @@ class Store:
         self._programs["agent"].wait(5.0)
         return monotonic() - begin
 
+    @property
+    def agent_listens(self) -> bool:
+        """Does the agent have the scanner open? A service is ready before its devices are."""
+        return call(self.ready["scanner"]["control"], {"do": "state"})["connected"] is True
+
     def scan(self, code: str) -> None:
-        """The cashier scans a code."""
+        """The cashier scans a code. Raises ControlError when nobody listens to the scanner."""
         call(self.ready["scanner"]["control"], {"do": "scan", "code": code})
 
     def printer(self, do: str) -> dict[str, object]:
@@ -165,8 +186,8 @@ class Store:
         return call(self.ready["printer"]["control"], {"do": do})
 
     def receipts(self) -> list[Path]:
-        """The drawn receipts, in the order in which they came out."""
-        return sorted(self.paper.glob("*.png"))
+        """The drawn receipts, in the order in which they came out, each with its text beside it."""
+        return [text.with_suffix(".png") for text in sorted(self.paper.glob("*.txt"))]
 
     def ledger(self) -> list[dict[str, str]]:
         """The server's ledger: a row for each entry, and one without a kind for a receipt without entries."""
@@ -180,8 +201,9 @@ class Store:
         programme.write_bytes(files("agent.demo").joinpath("programme.toml").read_bytes())
         name = SHOPS[self.language]
         self._server("init", *data, "--programme", str(programme), "--store", f"S1:{name}", "--till", f"S1:{TILL}")
-        for card, balance in CARDS.items():
-            self._server("member", "add", *data, "--card", card, "--balance", str(balance))
+        for (card, balance), greeting in zip(CARDS.items(), GREETINGS[self.language], strict=True):
+            words = ("--card", card, "--balance", str(balance), "--greeting", greeting)
+            self.members[self._server("member", "add", *data, *words).strip()] = greeting
         self._claim_code = self._server("device", "new-code", *data, "--store", "S1").split()[-1]
         cable_end = f"127.0.0.1:{self.cable.port}"
         self._start("server", program("tillmate-server"), "run", *data, "--listen", "127.0.0.1:0", "--name", cable_end)
@@ -191,8 +213,11 @@ class Store:
         return ["--data", str(self.folder / "server")]
 
     def _server(self, *words: str) -> str:
+        """Carry out one verb of the server's command. Raises NotReady."""
         command = [program("tillmate-server"), *words]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, start_new_session=True)  # noqa: S603 - own command
+        done = subprocess.run(command, capture_output=True, text=True, start_new_session=True)  # noqa: S603 - own command
+        if done.returncode:
+            raise NotReady(f"tillmate-server {words[0]} ended with {done.returncode}: {done.stderr}")
         return done.stdout
 
     def _simulate(self, device: str, *words: str) -> None:
@@ -200,8 +225,12 @@ class Store:
         self._start(device, program("tillmate"), "simulate", device, *listen, *words)
 
     def _start(self, name: str, *command: str) -> None:
-        one = self._programs.setdefault(name, Program(name, command, self.folder / "logs" / f"{name}.log"))
-        self.ready[name] = one.start()
+        with self._gate:
+            if self._closing.is_set():
+                raise NotReady("the store is closing")
+            one = self._programs.setdefault(name, Program(name, command, self.folder / "logs" / f"{name}.log"))
+            one.start()
+        self.ready[name] = one.await_ready()
 
     def _write_config(self) -> None:
         printer_host, printer_port = self.ready["printer"]["device"].rsplit(":", 1)

@@ -10,27 +10,24 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from time import monotonic
-from typing import TypeVar
 
+from agent.demo.books import compare
 from agent.demo.customer import Page, last_code, read_qr
-from agent.demo.pos import AgentAway, CashRegister, Refused
+from agent.demo.pos import PATIENCE, CashRegister
 from agent.demo.screen import Screen
 from agent.demo.store import CARDS, Store
-from agent.views import Quoted, Sold
 from loyalty.quote import Line
 
 PHONE = "+7 900 000-00-01"
 OFFLINE_SALES = 30
 KILLS = 3
 WAIT = 10.0
-
-AnswerT = TypeVar("AnswerT")
 
 
 class StepFailed(Exception):
@@ -46,14 +43,6 @@ class Step:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Acknowledged:
-    """A sale that the cash register has the agent's word for."""
-
-    number: str
-    sold: Sold
-
-
 class Story:
     """Plays the steps in order; `steps` fills up as they hold."""
 
@@ -63,7 +52,6 @@ class Story:
         self._screen = screen
         self._report = report
         self._random = random.Random(20261201)  # noqa: S311 - the same story each time, no secret
-        self._acknowledged: list[Acknowledged] = []
         self._pause = Event()
         self._background = ThreadPoolExecutor(1, thread_name_prefix="demo-register")
 
@@ -88,19 +76,19 @@ class Story:
         card, balance = next(iter(CARDS.items()))
         with self._step("A known card, online") as seen:
             self._await_screen(lambda screen: _state(screen, "network") == "ok", "the network to be up")
-            self._store.scan(card)
+            self._scan(card)
             self._await_screen(
                 lambda screen: screen.view is not None and screen.view.state == "member", "the member on the screen"
             )
             view = self._screen.view
             _check(view is not None and view.balance == balance, f"balance on the screen, expected {balance}: {view}")
-            sold = self._sell(coffee(2), redeem="max")
+            sold = self._register.sell(coffee(2), redeem="max").sold
             self._await_receipts(1)
             seen += [f"balance {balance} on the screen", f"paid {sold.redeemed} points", f"earned {sold.earned}"]
 
     def _unknown_code(self) -> None:
         with self._step("An unknown code") as seen:
-            self._store.scan("NOT-A-CARD")
+            self._scan("NOT-A-CARD")
             self._await_screen(
                 lambda screen: screen.view is not None and screen.view.state == "unknown_code", "the code to be refused"
             )
@@ -110,7 +98,7 @@ class Story:
     def _enrolment(self) -> None:
         with self._step("A receipt without a card, its QR, enrolment, code, points") as seen:
             before = len(self._store.receipts())
-            sold = self._sell(coffee(20))
+            number, sold = self._register.sell(coffee(20))
             self._await_receipts(before + 1)
             url = read_qr(self._store.receipts()[-1])
             _check(url is not None and sold.token is not None and url.endswith(sold.token), f"QR on the paper: {url}")
@@ -120,7 +108,7 @@ class Story:
             page.submit(phone=PHONE, personal_data="yes")
             page.submit(code=last_code(self._store.codes))
             _check(page.status == 200, f"the code accepted: {page.status}")
-            points = [row for row in self._store.ledger() if row["number"] == self._acknowledged[-1].number]
+            points = [row for row in self._store.ledger() if row["number"] == number]
             _check([row["points"] for row in points] == [str(sold.earned)], f"ledger of that receipt: {points}")
             again = Page(str(url))
             _check(again.status in (404, 410) and not again.asks, f"second use of the QR: {again.status}")
@@ -130,7 +118,7 @@ class Story:
         with self._step("Paper out in the middle") as seen:
             before = len(self._store.receipts())
             self._store.printer("paper_out")
-            self._sell(coffee(1))
+            self._register.sell(coffee(1))
             self._await_screen(lambda screen: _state(screen, "printer") != "ok", "the printer's trouble on the screen")
             part = self._screen.part("printer")
             _check(len(self._store.receipts()) == before, "nothing printed without paper")
@@ -150,8 +138,8 @@ class Story:
                     seconds = self._store.stop_agent()
                     _check(seconds <= 3.0, f"SIGTERM took {seconds:.1f} s")
                     self._store.start_agent()
-                self._store.scan(self._random.choice(list(CARDS)))
-                self._sell(coffee(self._random.randint(1, 9)))
+                self._scan(self._random.choice(list(CARDS)))
+                self._register.sell(coffee(self._random.randint(1, 9)))
             seen.append(f"{OFFLINE_SALES} acknowledged, {self._pending()} wait in the queue")
 
     def _network_back(self) -> None:
@@ -162,60 +150,28 @@ class Story:
 
     def _ledger_agrees(self) -> None:
         with self._step("The ledger agrees") as seen:
-            receipts = {(row["number"], row["row_id"]) for row in self._store.ledger() if row["number"]}
-            booked = Counter(number for number, _ in receipts)
-            acknowledged = Counter(one.number for one in self._acknowledged)
-            lost, doubled = acknowledged - booked, booked - acknowledged
-            _check(not lost and not doubled, f"lost {dict(lost)}, doubled {dict(doubled)}")
+            books = compare(self._store.ledger(), self._register.receipts)
+            _check(books.agree, f"lost {books.missing}, doubled or never sold {books.surplus}")
             printed = Counter(printed_numbers(self._store.paper))
             twice = [number for number, count in printed.items() if count > 1]
-            stray = [number for number in printed if booked[number] != 1]
-            _check(len(printed) >= len(booked) - KILLS, f"only {len(printed)} of {len(booked)} receipts on paper")
+            stray = printed.keys() - {receipt.number for receipt in self._register.receipts}
+            _check(len(printed) >= books.booked - KILLS, f"only {len(printed)} of {books.booked} receipts on paper")
             _check(not twice and not stray, f"printed twice {twice}, printed and not booked {stray}")
-            seen += [f"{len(booked)} receipts booked", f"{len(printed)} printed, each booked once", "0 lost, 0 doubled"]
+            seen += [
+                f"{books.booked} receipts booked",
+                f"{len(printed)} printed, each booked once",
+                "0 lost, 0 doubled",
+            ]
 
     def _kill_during_the_sale(self) -> None:
         """kill -9 at a random moment while a sale is under way."""
         moment = self._random.uniform(0.0, 0.05)
-        quoted = self._basket(coffee(3))
-        number = self._register.next_number()
-        sale = self._background.submit(self._commit, quoted, number)
+        quoted = self._register.basket(coffee(3))
+        sale = self._background.submit(self._register.pay, quoted, coffee(3))
         self._pause.wait(moment)
         self._store.kill_agent()
         self._store.start_agent()
-        self._acknowledged.append(Acknowledged(number, self._finish(sale, number)))
-
-    def _finish(self, sale: Future[Sold], number: str) -> Sold:
-        try:
-            return sale.result(WAIT)
-        except Refused as refused:
-            if refused.problem.code != "quote_unknown":
-                raise
-            return self._commit(self._basket(coffee(3)), number)
-
-    def _sell(self, lines: tuple[Line, ...], redeem: int | str = 0) -> Sold:
-        quoted = self._basket(lines, redeem)
-        number = self._register.next_number()
-        sold = self._commit(quoted, number)
-        self._acknowledged.append(Acknowledged(number, sold))
-        return sold
-
-    def _basket(self, lines: tuple[Line, ...], redeem: int | str = 0) -> Quoted:
-        return self._persist(lambda: self._register.basket(lines, redeem))
-
-    def _commit(self, quoted: Quoted, number: str) -> Sold:
-        return self._persist(lambda: self._register.commit(quoted, number))
-
-    def _persist(self, call: Callable[[], AnswerT]) -> AnswerT:
-        """Ask until there is an answer, as a cash register does: the same call, the same body."""
-        deadline = monotonic() + WAIT
-        while True:
-            try:
-                return call()
-            except AgentAway:
-                if monotonic() > deadline:
-                    raise
-                self._pause.wait(0.05)
+        sale.result(PATIENCE + WAIT)
 
     def _pending(self) -> int:
         part = self._screen.part("queue")
@@ -233,11 +189,18 @@ class Story:
                 f"waited {WAIT:.0f} s for {what}; the screen shows {self._screen.view} {self._screen.parts}"
             )
 
+    def _scan(self, code: str) -> None:
+        self._await(lambda: self._store.agent_listens, "the agent to open the scanner")
+        self._store.scan(code)
+
     def _await_receipts(self, count: int) -> None:
+        self._await(lambda: len(self._store.receipts()) >= count, f"receipt {count}")
+
+    def _await(self, condition: Callable[[], bool], what: str) -> None:
         deadline = monotonic() + WAIT
-        while len(self._store.receipts()) < count:
+        while not condition():
             if monotonic() > deadline:
-                raise StepFailed(f"waited {WAIT:.0f} s for receipt {count}; {len(self._store.receipts())} came out")
+                raise StepFailed(f"waited {WAIT:.0f} s for {what}; {len(self._store.receipts())} receipts came out")
             self._pause.wait(0.02)
 
 

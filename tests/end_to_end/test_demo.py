@@ -5,28 +5,31 @@ from __future__ import annotations
 import csv
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
-from threading import Timer
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
 import zxingcpp
 from PIL import Image
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Demo
+
 TILLMATE = str(Path(sys.executable).with_name("tillmate"))
 
 
 @pytest.mark.timeout(180)
-def test_the_story_holds() -> None:
-    done = subprocess.run(
-        [TILLMATE, "demo", "--script", "--language", "en"], capture_output=True, text=True, timeout=170
-    )
+def test_the_story_holds(tmp_path: Path) -> None:
+    command = [TILLMATE, "demo", "--script", "--language", "en"]
+    here = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=170, env=here)
     assert done.returncode == 0, done.stdout + done.stderr
     folder = Path(done.stdout.splitlines()[-1])
     assert folder.is_absolute()
@@ -47,20 +50,25 @@ def test_the_story_holds() -> None:
 
 
 @pytest.mark.timeout(120)
-def test_the_page_opens_and_ctrl_c_closes_everything() -> None:
-    shop = subprocess.Popen([TILLMATE, "demo"], stdout=subprocess.PIPE, text=True, start_new_session=True)
-    watchdog = Timer(90, os.killpg, (shop.pid, signal.SIGKILL))
-    watchdog.start()
-    try:
-        assert shop.stdout is not None
-        address = next(found.group() for line in shop.stdout if (found := re.search(r"http://[\d.:]+", line)))
-        assert requests.get(f"{address}/state", timeout=10).json()["cable"] is True
-        begin = monotonic()
-        shop.send_signal(signal.SIGINT)
-        assert shop.wait(10) == 0
-        assert monotonic() - begin <= 6, "closing takes 3 s at the most on a calm machine"
-    finally:
-        watchdog.cancel()
-        with suppress(ProcessLookupError):
-            os.killpg(shop.pid, signal.SIGKILL)
-        shop.communicate()
+def test_the_page_opens_and_ctrl_c_closes_everything(demo: Callable[[str], Demo]) -> None:
+    shop = demo("en")
+    assert requests.get(f"{shop.address}/state", timeout=10).json()["cable"] is True
+    begin = monotonic()
+    assert shop.press_ctrl_c() == 0
+    assert monotonic() - begin <= 6, "closing takes 3 s at the most on a calm machine"
+    assert shop.left() == []
+
+
+@pytest.mark.timeout(120)
+def test_only_the_page_itself_may_play_with_the_shop(demo: Callable[[str], Demo]) -> None:
+    shop = demo("en")
+    order = f"{shop.address}/order"
+    own = {"Origin": shop.address, "Content-Type": "application/json"}
+    pull = {"do": "cable", "on": False}
+    for foreign in ({"Origin": "https://evil.example"}, {"Content-Type": "text/plain"}, {"Host": "evil.example"}):
+        reply = requests.post(order, json=pull, headers={**own, **foreign}, timeout=10)
+        assert reply.status_code in (400, 403), foreign
+    assert requests.post(order, json={"do": "explode"}, headers=own, timeout=10).status_code == 400
+    assert requests.get(f"{shop.address}/state", timeout=10).json()["cable"] is True
+    assert requests.post(order, json=pull, headers=own, timeout=10).status_code == 200
+    assert requests.get(f"{shop.address}/state", timeout=10).json()["cable"] is False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -24,8 +23,6 @@ from agent.api.tokens import Holder, Tokens
 from agent.messages import Answer, PosCall
 from agent.status import Status
 from agent.views import Identified, View
-
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 @dataclass
@@ -248,12 +245,3 @@ def eventually() -> Callable[[Callable[[], bool]], None]:
             tick.wait(0.01)
 
     return wait
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """Debian's Chromium; tests of the pages skip where it is missing, except in CI."""
-    if not CHROMIUM.exists():
-        assert not os.environ.get("CI"), f"{CHROMIUM} is missing: apt-get install chromium"
-        pytest.skip(f"{CHROMIUM} is not installed")
-    return str(CHROMIUM)
