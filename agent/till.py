@@ -102,6 +102,10 @@ class Till:
         """The facts have changed."""
         self._inbox.put_answer(Refreshed())
 
+    def crashed(self) -> None:
+        """The thread met something that nobody foresaw; it is started again."""
+        self._trouble.restarted()
+
     def run(self, stop: threading.Event) -> None:
         """Work until `stop`, then finish what is inside, and answer."""
         reader = Reader(self._queue_file)
@@ -138,7 +142,6 @@ class Till:
         reply = getattr(failed, "reply", None)
         if reply is not None and not reply.done():
             reply.set_result(problem("internal"))
-        self._trouble.restarted()
         self._take(Recovered(), effects)
 
     def _turn(self, effects: Effects, timeout: float) -> bool:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
 import queue
 import socket
+import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from agent import app, config
+from agent.api.admin_socket import call
+from agent.api.schemas import StatusReport
 from agent.api.server import PortInUse
 from agent.app import App, StateFolderUnusable, build, exit_code
 from agent.clock import SystemClock
@@ -19,6 +27,7 @@ from agent.config import Config, ConfigError
 from agent.health import http_answers
 from agent.identity import IdentityDamaged
 from agent.threads import Worker
+from agent.watch import HANGS_AFTER
 from offline_queue import Queue, QueueDamaged, QueueFull, QueueLocked, QueueMismatch
 
 if TYPE_CHECKING:
@@ -41,11 +50,7 @@ scanners = ["counter"]
 id = "2"
 [[scanner]]
 name = "counter"
-driver = "serial_port"
-options = {{ port = "socket://127.0.0.1:{nobody}" }}
-[[scanner]]
-name = "spare"
-driver = "serial_port"
+driver = "{driver}"
 options = {{ port = "socket://127.0.0.1:{nobody}" }}
 [[printer]]
 name = "receipt"
@@ -54,15 +59,79 @@ options = {{ host = "127.0.0.1", port = {nobody} }}
 """
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Config:
+HANGING_DRIVER = """
+from dataclasses import dataclass
+from threading import Event
+
+from drivers.base import Driver
+
+HANGING, RELEASE, OPEN_AGAIN = Event(), Event(), Event()
+
+
+@dataclass(frozen=True)
+class Options:
+    port: str
+
+
+class Scanner:
+    def __init__(self, options):
+        self.first = not HANGING.is_set()
+        self.first or OPEN_AGAIN.wait()
+        self.codes = [b"HELLO\\r"]
+
+    def read(self, timeout):
+        if self.first:
+            HANGING.set()
+            RELEASE.wait()
+        Event().wait(timeout)
+        return self.codes.pop() if self.codes else b""
+
+    def close(self): ...
+
+
+DRIVER = Driver("scanner", "hangs", "Hangs", "BETA", (), Options, Scanner)
+"""
+
+
+class LeapingClock(SystemClock):
+    """The real time, plus what the test adds."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+
+def load_settings(folder: Path, driver: str = "serial_port") -> Config:
     with socket.socket() as one, socket.socket() as other:
         for probe in (one, other):
             probe.bind(("127.0.0.1", 0))
         ports = {"port": one.getsockname()[1], "nobody": other.getsockname()[1]}
-    path = tmp_path / "config.toml"
-    path.write_text(SOURCE.format(folder=tmp_path / "state", **ports), encoding="utf-8")
+    path = folder / "config.toml"
+    path.write_text(SOURCE.format(folder=folder / "state", driver=driver, **ports), encoding="utf-8")
     return config.load(path)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Config:
+    return load_settings(tmp_path)
+
+
+@pytest.fixture
+def hanging_driver(tmp_path: Path) -> Iterator[ModuleType]:
+    """A stranger's package with a scanner driver called `hangs`, whose first device does."""
+    (tmp_path / "hanging_driver.py").write_text(HANGING_DRIVER, encoding="utf-8")
+    about = tmp_path / "hanging-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: hanging\nVersion: 1.0\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text("[tillmate.drivers]\nscanner.hangs = hanging_driver:DRIVER\n")
+    sys.path.insert(0, str(tmp_path))
+    module = importlib.import_module("hanging_driver")
+    yield module
+    module.RELEASE.set()
+    module.OPEN_AGAIN.set()
+    sys.path.remove(str(tmp_path))
+    del sys.modules["hanging_driver"]
 
 
 class Running:
@@ -85,6 +154,11 @@ class Running:
         self.thread.join(10)
         assert not self.thread.is_alive()
         return time.monotonic() - begin
+
+
+def scanner_says(folder: Path) -> str:
+    report = msgspec.convert(call(folder / "state" / "admin.sock", {"do": "status"})["status"], StatusReport)
+    return next(part.text["en"] for part in report.parts if part.part == "scanner")
 
 
 def test_it_runs_and_every_thread_ends_within_three_seconds(settings: Config) -> None:
@@ -112,17 +186,44 @@ def test_a_thread_that_hangs_is_named_and_does_not_hold_the_rest(settings: Confi
     release.set()
 
 
-def test_a_queue_that_fails_ends_the_agent(settings: Config) -> None:
+@pytest.mark.parametrize("group", ["queue", "printers", "tills"])
+def test_a_queue_that_is_damaged_ends_the_agent_whoever_meets_it(settings: Config, group: str) -> None:
     agent = build(settings, CLOCK)
-    running = Running(agent)
-    running.ready.get(timeout=10)
     damage = QueueDamaged("queue.db: disk I/O error")
-    (writer,) = agent.groups.queue
-    writer.failed(damage)  # what its guard does
-    running.thread.join(5)
+    worker: Worker = getattr(agent.groups, group)[0]
+    run, at_once = worker.run, threading.Event()
+    at_once.set()
+
+    def fail(_: threading.Event) -> None:
+        run(at_once)
+        raise damage
+
+    worker.run = fail
+    running = Running(agent)
+    running.thread.join(10)
     assert not running.thread.is_alive()
     assert agent.failure is damage
-    assert exit_code(agent.failure) == 65
+
+
+def test_a_driver_that_hangs_is_shown_and_replaced_while_the_agent_runs(
+    tmp_path: Path, hanging_driver: ModuleType, until: Until, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    clock = LeapingClock()
+    running = Running(build(load_settings(tmp_path, "hangs"), clock))
+    running.ready.get(timeout=10)
+    assert hanging_driver.HANGING.wait(5)
+    assert scanner_says(tmp_path) == "The scanner is ready."
+    clock.ahead += HANGS_AFTER
+    until(lambda: "does not react" in scanner_says(tmp_path))
+    hanging_driver.OPEN_AGAIN.set()
+    until(lambda: scanner_says(tmp_path) == "The scanner is ready.")
+    until(lambda: caplog.text.count("scanned=5") == 1)
+    hanging_driver.RELEASE.set()
+    until(lambda: [each.name for each in threading.enumerate()].count("scanner-counter") == 1)
+    assert caplog.text.count("scanned=5") == 1  # what the first one reads now is nobody's scan
+    running.end()
+    assert running.hung == []
 
 
 def test_what_was_opened_is_given_back_when_the_start_fails(settings: Config) -> None:

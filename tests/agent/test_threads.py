@@ -1,4 +1,4 @@
-"""The guard: a thread that fails is shown and runs again, and one that hangs is named and left behind."""
+"""The guard: a thread that fails is shown and runs again, and one that hangs is replaced, or named and left behind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.clock import SystemClock
-from agent.threads import Worker, end
+from agent.threads import MOST_LEFT_BEHIND, Worker, end
+from offline_queue import QueueDamaged
 
 if TYPE_CHECKING:
     from conftest import Until
@@ -38,17 +39,44 @@ def test_what_nobody_foresaw_is_logged_told_and_run_again(until: Until, caplog: 
     assert not worker.alive
 
 
-def test_a_fatal_thread_is_not_run_again(until: Until) -> None:
+@pytest.mark.parametrize(
+    ("error", "worker"),
+    [
+        (OSError(), Worker("queue", lambda _: None, fatal=(Exception,))),
+        (QueueDamaged("queue.db"), Worker("printer-1", lambda _: None)),
+    ],
+)
+def test_what_is_fatal_is_told_and_not_run_again(until: Until, error: Exception, worker: Worker) -> None:
     runs: list[int] = []
+    told: list[BaseException] = []
 
     def run(_: threading.Event) -> None:
         runs.append(1)
-        raise OSError
+        raise error
 
-    worker = Worker("queue", run, fatal=True)
+    worker.run, worker.ended = run, told.append
     worker.start()
     until(lambda: not worker.alive)
-    assert runs == [1]
+    assert (runs, told) == ([1], [error])
+
+
+def test_the_same_crash_again_is_quiet_and_another_one_is_loud(until: Until, caplog: pytest.LogCaptureFixture) -> None:
+    crashes = [KeyError("a"), KeyError("a"), KeyError("a"), KeyError("a"), KeyError("b")]
+    worker = Worker("till-1", lambda _: None, restart_after=0.0)
+
+    def run(stop: threading.Event) -> None:
+        if not crashes:
+            stop.wait()
+            return
+        raise crashes.pop(0)
+
+    worker.run = run
+    with caplog.at_level(logging.DEBUG):
+        worker.start()
+        until(lambda: worker.restarts == 5)
+        assert end([worker], CLOCK, CLOCK.monotonic() + 1) == []
+    assert [record.levelname for record in caplog.records] == ["CRITICAL", "ERROR", "ERROR", "DEBUG", "CRITICAL"]
+    assert [bool(record.exc_info) for record in caplog.records] == [True, False, False, False, True]
 
 
 def test_a_thread_that_hangs_is_named_and_waited_for_only_until_the_deadline() -> None:
@@ -62,3 +90,32 @@ def test_a_thread_that_hangs_is_named_and_waited_for_only_until_the_deadline() -
     assert CLOCK.monotonic() - begin < 1.0
     release.set()
     assert hung.join(2)
+
+
+def test_a_thread_that_hangs_is_replaced_but_not_for_ever(until: Until) -> None:
+    release = threading.Event()
+    begun: list[threading.Event] = []
+
+    def run(stop: threading.Event) -> None:
+        begun.append(stop)
+        release.wait()
+
+    worker = Worker("scanner-counter", run, hangs=lambda: True)
+    worker.start()
+    for number in range(MOST_LEFT_BEHIND):
+        until(lambda: len(begun) == number + 1)  # noqa: B023 - called at once
+        assert worker.replace_if_hung()
+    until(lambda: len(begun) == MOST_LEFT_BEHIND + 1)
+    assert not worker.replace_if_hung()
+    assert [stop.is_set() for stop in begun] == [True] * MOST_LEFT_BEHIND + [False]
+    assert end([worker], CLOCK, CLOCK.monotonic() + 0.1) == ["scanner-counter"]
+    release.set()
+    until(lambda: worker.join(1))
+    assert len(begun) == MOST_LEFT_BEHIND + 1  # none of them runs again
+
+
+def test_a_thread_that_does_not_hang_is_left_alone() -> None:
+    worker = Worker("scanner-counter", lambda stop: stop.wait() and None)
+    worker.start()
+    assert not worker.replace_if_hung()
+    assert end([worker], CLOCK, CLOCK.monotonic() + 1) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -16,10 +17,12 @@ from agent.clock import SystemClock
 from agent.inbox import BOUND
 from agent.messages import Answer, CancelBasket, CommitSale, Enrol, Identify, PosCall, PutBasket, Scanned
 from agent.status import Status
+from agent.threads import end
 from agent.till import Facts, Till, TillSettings
 from agent.till_effects import Claim
 from agent.token_source import TokenKey
 from agent.views import Cancelled, Enrolled, Identified, ReceiptRef, View
+from agent.wiring import till_worker
 from loyalty import enrolment_token, programme
 from loyalty.codes import CodeRules, Rule, ident
 from loyalty.quote import Basket, Line, MemberState
@@ -111,7 +114,8 @@ def claim(tmp_path: Path) -> Claim:
     )
     writer.apply(ChangesPage(changes=(member,), next="c1", complete=True, includes=Included(epoch="e1", seq=0)))
     writer.close()
-    return Claim("S1", "e1", "https://example.org", TokenKey(TOKEN_KEY, 7, 1), replica.reader(IDENT_KEY))
+    tills, token_key = frozenset({"1"}), TokenKey(TOKEN_KEY, 7, 1)
+    return Claim("S1", tills, "e1", "https://example.org", token_key, replica.reader(IDENT_KEY))
 
 
 @pytest.fixture
@@ -201,18 +205,28 @@ def test_a_full_inbox_refuses_calls_and_counts_lost_scans(store: Store, threads:
 
 def test_a_crash_is_answered_and_the_till_goes_on(store: Store, threads: Threads, claim: Claim, until: Until) -> None:
     desk = Desk(store, threads, Facts(PROGRAMME, claim))
-    stop = desk.start()
+    worker = till_worker("1", desk.till)
+    worker.start()
     assert isinstance(desk.identify(), Identified)
     desk.failing.append(ZeroDivisionError())
     reply: Future[Answer] = Future()
     desk.till.post(Identify(CARD, reply))
-    until(lambda: bool(threads.failed))
-    assert isinstance(threads.failed.pop(), ZeroDivisionError)
-    threads.end(stop)
-    desk.start()  # as the guard does
     assert reply.result(5).code == "internal"
-    assert isinstance(desk.identify(), Identified)
+    until(lambda: desk.till.view.notice is not None)
+    assert "Repeat the last step" in desk.till.view.notice["en"]
     assert [part.state for part in desk.status.snapshot()] == ["warning"]
+    assert isinstance(desk.identify(), Identified)
+    assert end([worker], CLOCK, CLOCK.monotonic() + 2) == []
+
+
+def test_a_till_that_the_server_does_not_know_is_said_so_until_it_does(desk: Desk, claim: Claim, until: Until) -> None:
+    assert desk.status.snapshot() == ()
+    desk.facts = Facts(PROGRAMME, dataclasses.replace(claim, tills=frozenset({"7"})))
+    desk.till.refresh()
+    until(lambda: ["know till 1" in part.text["en"] for part in desk.status.snapshot()] == [True])
+    desk.facts = Facts(PROGRAMME, claim)
+    desk.till.refresh()
+    until(lambda: [part.text["en"] for part in desk.status.snapshot()] == ["The till works."])
 
 
 def test_a_stop_finishes_what_is_inside(store: Store, threads: Threads, claim: Claim) -> None:
