@@ -48,7 +48,7 @@ class Counter:
         self._at_the_register, self._at_the_ledger, self._at_the_agent = Lock(), Lock(), Lock()
 
     def state(self) -> dict[str, object]:
-        """Everything that the page shows, except the ledger."""
+        """Everything that the page shows, except the ledger. Raises OSError when the printer's process has ended."""
         store = self._store
         return {
             "agent": store.agent_runs,

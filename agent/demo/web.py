@@ -47,7 +47,10 @@ def make_page(counter: Counter, paper: Path, origin: str) -> Starlette:
     """The app behind the demo's address, which is `origin`; receipts lie in `paper`."""
 
     async def state(_: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(counter.state))
+        try:
+            return JSONResponse(await run_in_threadpool(counter.state))
+        except OSError as error:
+            return _broken(error)
 
     async def order(request: Request) -> Response:
         try:
@@ -60,7 +63,7 @@ def make_page(counter: Counter, paper: Path, origin: str) -> Starlette:
         try:
             return JSONResponse(await run_in_threadpool(counter.ledger))
         except NotReady as error:
-            return JSONResponse({"refused": "not_ready", "detail": str(error)}, 503)
+            return _broken(error)
 
     async def receipt(request: Request) -> Response:
         path = paper / f"{request.path_params['number']:04d}.png"
@@ -79,3 +82,8 @@ def make_page(counter: Counter, paper: Path, origin: str) -> Starlette:
             Middleware(SameOriginOnly, origin=origin),
         ],
     )
+
+
+def _broken(error: Exception) -> Response:
+    """One of the shop's programs is gone; its own log says why."""
+    return JSONResponse({"refused": "not_ready", "detail": str(error)}, 503)

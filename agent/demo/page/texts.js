@@ -35,7 +35,7 @@ export const TEXTS = {
     refusals: {
       agent_away: "The agent does not answer. A cash register sells on without it and asks again.",
       device_away: "The agent is not listening to the scanner yet. Scan again.",
-      not_ready: "A program of the shop did not start.", shop_away: "The shop is closed: start it again with make demo.",
+      not_ready: "A program of the shop has ended: press Ctrl-C and start the demo again.", shop_away: "The shop is closed: start it again with make demo.",
     },
   },
   ru: {
@@ -72,7 +72,7 @@ export const TEXTS = {
     refusals: {
       agent_away: "Агент не отвечает. Касса продаёт без него и спросит ещё раз.",
       device_away: "Агент ещё не слушает сканер. Сканируйте ещё раз.",
-      not_ready: "Одна из программ магазина не запустилась.", shop_away: "Магазин закрыт: запустите его снова, make demo.",
+      not_ready: "Одна из программ магазина остановилась: нажмите Ctrl-C и запустите демо снова.", shop_away: "Магазин закрыт: запустите его снова, make demo.",
     },
   },
 };
