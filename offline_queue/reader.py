@@ -53,6 +53,10 @@ WHERE state IN (SELECT value FROM json_each(?)) AND printer = ifnull(?, printer)
 _JOB = """
 SELECT id, printer, document, sale_id, state, note, created_at, changed_at FROM print_jobs WHERE id = ?
 """
+_LAST_TRIED = """
+SELECT id, printer, document, sale_id, state, note, created_at, changed_at FROM print_jobs
+WHERE printer = ? AND state NOT IN ('queued', 'held') ORDER BY id DESC LIMIT 1
+"""
 
 
 class Reader:
@@ -106,6 +110,11 @@ class Reader:
     def job(self, job_id: int) -> Job | None:
         """One print job."""
         found = self._one(_JOB, (job_id,))
+        return Job(*found) if found else None
+
+    def last_tried(self, printer: str) -> Job | None:
+        """The newest job of a printer that it was given, whatever became of it."""
+        found = self._one(_LAST_TRIED, (printer,))
         return Job(*found) if found else None
 
     def jobs(self, states: Sequence[JobState], printer: str | None = None) -> list[Job]:

@@ -31,7 +31,7 @@ from agent.watch import HANGS_AFTER
 from offline_queue import Queue, QueueDamaged, QueueFull, QueueLocked, QueueMismatch
 
 if TYPE_CHECKING:
-    from conftest import Until
+    from conftest import LeapingClock, Until
 
 CLOCK = SystemClock()
 SOURCE = """
@@ -91,15 +91,6 @@ class Scanner:
 
 DRIVER = Driver("scanner", "hangs", "Hangs", "BETA", (), Options, Scanner)
 """
-
-
-class LeapingClock(SystemClock):
-    """The real time, plus what the test adds."""
-
-    ahead = 0.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.ahead
 
 
 def load_settings(folder: Path, driver: str = "serial_port") -> Config:
@@ -206,15 +197,18 @@ def test_a_queue_that_is_damaged_ends_the_agent_whoever_meets_it(settings: Confi
 
 
 def test_a_driver_that_hangs_is_shown_and_replaced_while_the_agent_runs(
-    tmp_path: Path, hanging_driver: ModuleType, until: Until, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    hanging_driver: ModuleType,
+    leaping_clock: LeapingClock,
+    until: Until,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    clock = LeapingClock()
-    running = Running(build(load_settings(tmp_path, "hangs"), clock))
+    running = Running(build(load_settings(tmp_path, "hangs"), leaping_clock))
     running.ready.get(timeout=10)
     assert hanging_driver.HANGING.wait(5)
     assert scanner_says(tmp_path) == "The scanner is ready."
-    clock.ahead += HANGS_AFTER
+    leaping_clock.ahead += HANGS_AFTER
     until(lambda: "does not react" in scanner_says(tmp_path))
     hanging_driver.OPEN_AGAIN.set()
     until(lambda: scanner_says(tmp_path) == "The scanner is ready.")

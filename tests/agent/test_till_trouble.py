@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from agent.clock import SystemClock
+from typing import TYPE_CHECKING
+
+import pytest
+
 from agent.status import Status
 from agent.till_trouble import TillTrouble
 
-
-class Clock(SystemClock):
-    """The real time, plus what the test adds."""
-
-    ahead = 0.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.ahead
+if TYPE_CHECKING:
+    from conftest import LeapingClock
 
 
 class Board:
     """A till's part of the status board."""
 
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.status = Status(self.clock)
-        self.trouble = TillTrouble("1", self.status, self.clock)
+    def __init__(self, clock: LeapingClock) -> None:
+        self.clock = clock
+        self.status = Status(clock)
+        self.trouble = TillTrouble("1", self.status, clock)
 
     def later(self, seconds: float) -> None:
         self.clock.ahead += seconds
@@ -32,8 +29,12 @@ class Board:
         return "".join(part.text["en"] for part in self.status.snapshot())
 
 
-def test_what_has_passed_is_taken_off_after_a_while() -> None:
-    board = Board()
+@pytest.fixture
+def board(leaping_clock: LeapingClock) -> Board:
+    return Board(leaping_clock)
+
+
+def test_what_has_passed_is_taken_off_after_a_while(board: Board) -> None:
     board.later(1000)
     assert board.says() == ""
     for happen in (board.trouble.scan_lost, board.trouble.restarted):
@@ -44,8 +45,7 @@ def test_what_has_passed_is_taken_off_after_a_while() -> None:
         assert board.says() == "The till works."
 
 
-def test_scans_are_counted_anew_after_a_quiet_while() -> None:
-    board = Board()
+def test_scans_are_counted_anew_after_a_quiet_while(board: Board) -> None:
     board.trouble.scan_lost()
     board.trouble.scan_lost()
     assert "2 scans" in board.says()
@@ -54,8 +54,7 @@ def test_scans_are_counted_anew_after_a_quiet_while() -> None:
     assert "1 scans" in board.says()
 
 
-def test_a_till_that_the_server_does_not_know_does_not_look_well_again_because_something_else_has_passed() -> None:
-    board = Board()
+def test_a_till_that_the_server_does_not_know_stays_so_when_something_else_has_passed(board: Board) -> None:
     board.trouble.recognised(True)
     assert board.says() == ""
     board.trouble.recognised(False)

@@ -5,21 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.clock import SystemClock
 from agent.watch import HANGS_AFTER, GivenUp, Watch, Watched, WatchedPrinter
 from drivers.base import DeviceGone
 
-
-class Clock(SystemClock):
-    """The real time, plus what the test adds."""
-
-    ahead = 0.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.ahead
+if TYPE_CHECKING:
+    from conftest import LeapingClock
 
 
 class Stubborn:
@@ -50,18 +44,13 @@ class Stubborn:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor() as pool:
         yield pool
 
 
-def test_what_a_driver_says_in_time_passes_through(clock: Clock) -> None:
-    watch, device = Watch(clock), Stubborn()
+def test_what_a_driver_says_in_time_passes_through(leaping_clock: LeapingClock) -> None:
+    watch, device = Watch(leaping_clock), Stubborn()
     device.release.set()
     watched = WatchedPrinter(watch, lambda: device)
     assert watched.read(0.2) == b"code after 0.2"
@@ -77,15 +66,15 @@ def test_what_a_driver_says_in_time_passes_through(clock: Clock) -> None:
 @pytest.mark.parametrize("error", [None, DeviceGone("unplugged")])
 @pytest.mark.parametrize("call", ["read", "write"])
 def test_a_call_that_hangs_is_given_up_once_and_never_comes_back(
-    clock: Clock, pool: ThreadPoolExecutor, call: str, error: Exception | None
+    leaping_clock: LeapingClock, pool: ThreadPoolExecutor, call: str, error: Exception | None
 ) -> None:
-    watch, device = Watch(clock), Stubborn(error)
+    watch, device = Watch(leaping_clock), Stubborn(error)
     watched = WatchedPrinter(watch, lambda: device)
     lost = pool.submit(lambda: watched.read(0.2) if call == "read" else watched.write(b"x", 1.0))
     assert device.entered.wait(5)
-    clock.ahead += HANGS_AFTER - 5
+    leaping_clock.ahead += HANGS_AFTER - 5
     assert not watch.hangs()
-    clock.ahead += 5
+    leaping_clock.ahead += 5
     assert watch.hangs()
     assert not watch.hangs()
     device.release.set()
@@ -93,8 +82,10 @@ def test_a_call_that_hangs_is_given_up_once_and_never_comes_back(
         lost.result(5)
 
 
-def test_the_device_of_an_opening_that_came_too_late_is_given_back(clock: Clock, pool: ThreadPoolExecutor) -> None:
-    watch, device = Watch(clock), Stubborn()
+def test_the_device_of_an_opening_that_came_too_late_is_given_back(
+    leaping_clock: LeapingClock, pool: ThreadPoolExecutor
+) -> None:
+    watch, device = Watch(leaping_clock), Stubborn()
 
     def opener() -> Stubborn:
         device._hang()
@@ -102,7 +93,7 @@ def test_the_device_of_an_opening_that_came_too_late_is_given_back(clock: Clock,
 
     lost = pool.submit(lambda: Watched(watch, opener))
     assert device.entered.wait(5)
-    clock.ahead += HANGS_AFTER
+    leaping_clock.ahead += HANGS_AFTER
     assert watch.hangs()
     device.release.set()
     with pytest.raises(GivenUp):
@@ -110,20 +101,20 @@ def test_the_device_of_an_opening_that_came_too_late_is_given_back(clock: Clock,
     assert device.closed == 1
 
 
-def test_a_thread_that_waits_for_something_else_is_not_given_up(clock: Clock) -> None:
-    watch, device = Watch(clock), Stubborn()
+def test_a_thread_that_waits_for_something_else_is_not_given_up(leaping_clock: LeapingClock) -> None:
+    watch, device = Watch(leaping_clock), Stubborn()
     device.release.set()
     watched = Watched(watch, lambda: device)
-    clock.ahead += 10 * HANGS_AFTER
+    leaping_clock.ahead += 10 * HANGS_AFTER
     assert not watch.hangs()
     assert watched.read(0.2)
 
 
-def test_the_next_life_of_a_device_is_watched_anew(clock: Clock, pool: ThreadPoolExecutor) -> None:
-    watch, old, new = Watch(clock), Stubborn(), Stubborn()
+def test_the_next_life_of_a_device_is_watched_anew(leaping_clock: LeapingClock, pool: ThreadPoolExecutor) -> None:
+    watch, old, new = Watch(leaping_clock), Stubborn(), Stubborn()
     lost = pool.submit(Watched(watch, lambda: old).read, 0.2)
     assert old.entered.wait(5)
-    clock.ahead += HANGS_AFTER
+    leaping_clock.ahead += HANGS_AFTER
     assert watch.hangs()
     also_lost = pool.submit(Watched(watch, lambda: new).read, 0.2)
     assert new.entered.wait(5)
@@ -131,7 +122,7 @@ def test_the_next_life_of_a_device_is_watched_anew(clock: Clock, pool: ThreadPoo
     with pytest.raises(GivenUp):
         lost.result(5)
     assert not watch.hangs()
-    clock.ahead += HANGS_AFTER
+    leaping_clock.ahead += HANGS_AFTER
     assert watch.hangs()
     new.release.set()
     with pytest.raises(GivenUp):
