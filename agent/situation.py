@@ -1,4 +1,4 @@
-"""What the agent knows about itself while it runs: its identity and the programme in force, told to all tills."""
+"""What the agent knows while it runs: its identity and the programme in force; the tills are told of anything new."""
 
 from __future__ import annotations
 
@@ -53,6 +53,10 @@ class Situation:
         """Another programme is in force."""
         with self._lock:
             self._facts = replace(self._facts, programme=programme)
+        self._tell()
+
+    def on_members(self) -> None:
+        """The replica has taken over what the server says of some members."""
         self._tell()
 
     def _tell(self) -> None:

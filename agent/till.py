@@ -99,8 +99,8 @@ class Till:
         return taken
 
     def refresh(self) -> None:
-        """The facts have changed."""
-        self._inbox.put_answer(Refreshed())
+        """The facts have changed, or what the replica knows."""
+        self._inbox.put_once(Refreshed())
 
     def crashed(self) -> None:
         """The thread met something that nobody foresaw; it is started again."""

@@ -208,7 +208,9 @@ def make_sync(base: Base) -> Sync:
         replica=base.replica,
         open_reader=base.open_reader,
         connect=connect,
-        listeners=Listeners(on_claimed, base.situation.on_programme, lambda: _devices(base.status)),
+        listeners=Listeners(
+            on_claimed, base.situation.on_programme, base.situation.on_members, lambda: _devices(base.status)
+        ),
         report=report,
         clock=clock,
         patience=Patience(Bell(clock)),

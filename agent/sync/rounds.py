@@ -59,6 +59,7 @@ class Listeners:
 
     on_claimed: Callable[[Identity], None]
     on_programme: Callable[[Programme], None]
+    on_members: Callable[[], None]
     health: Callable[[], Mapping[str, str]]
     """For the heartbeat: device name -> state word."""
 
@@ -144,6 +145,7 @@ class Rounds:
             if not page.complete and page.next == cursor:
                 raise ServerUnreachable("a page that leads back to itself", "reply")
             self._shelf.members.apply(page)
+            self._listeners.on_members()
             if page.complete:
                 return
 

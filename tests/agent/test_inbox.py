@@ -27,6 +27,16 @@ def test_answers_come_before_what_waited_before_what_is_new() -> None:
     assert [inbox.take(0) for _ in range(5)] == ["answer", "again 1", "again 2", "new 1", "new 2"]
 
 
+def test_news_without_content_is_put_once_until_it_is_taken() -> None:
+    inbox: Inbox[str] = Inbox()
+    for _ in range(3):
+        inbox.put_once("news")
+    inbox.put_answer("answer")
+    assert [inbox.take(0) for _ in range(3)] == ["news", "answer", None]
+    inbox.put_once("news")
+    assert inbox.take(0) == "news"
+
+
 def test_a_quiet_inbox_gives_nothing_and_a_closed_one_takes_nothing_new() -> None:
     inbox: Inbox[str] = Inbox()
     assert inbox.take(0.01) is None

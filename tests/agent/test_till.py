@@ -32,7 +32,7 @@ from offline_queue import Replica, ReplicaWriter
 if TYPE_CHECKING:
     from conftest import Store, Threads, Until
 
-CARD = "2900000000117"
+CARD, STRANGER = "2900000000117", "2900000000414"
 IDENT_KEY, TOKEN_KEY = b"i" * 32, b"t" * 32
 PROGRAMME = programme.load(
     """
@@ -187,6 +187,27 @@ def test_an_enrolment_is_a_row_and_a_job(desk: Desk, until: Until) -> None:
     (row,) = desk.store.reader.pending(10)
     assert row.kind == "enrolment"
     assert [job.id for job in desk.store.reader.jobs(("queued",))] == [enrolled.job]
+
+
+def test_a_fresher_answer_of_the_server_repaints_the_screen(desk: Desk, until: Until) -> None:
+    identified = desk.identify(STRANGER)
+    assert (identified.kind, desk.till.view.state) == ("card_only", "card_only")
+    quoted = desk.basket()
+    writer = ReplicaWriter(Replica(desk.store.path.with_name("members.db")), CLOCK.now)
+    stranger = MemberChange(
+        member="m2",
+        idents=(ident(IDENT_KEY, STRANGER),),
+        greeting="Борис",
+        state=MemberState(balance=70, as_of=CLOCK.now()),
+    )
+    writer.apply(ChangesPage(changes=(stranger,), next="c2", complete=True, includes=Included(epoch="e1", seq=0)))
+    writer.close()
+    desk.till.refresh()
+    until(lambda: desk.till.view.state == "member")
+    assert (desk.till.view.greeting, desk.till.view.balance, desk.till.view.total) == ("Борис", 70, 50000)
+    assert desk.views()[-1] == desk.till.view
+    assert desk.commit(quoted.quote_id).sold.balance_after == 75
+    assert [data.kind for _, event, data in desk.published if event == "scan"] == []
 
 
 def test_a_full_inbox_refuses_calls_and_counts_lost_scans(store: Store, threads: Threads, claim: Claim) -> None:

@@ -55,6 +55,7 @@ class Rig:
         self.replica = Replica(folder / "members.db")
         self.claimed: list[Identity] = []
         self.revisions: list[int] = []
+        self.balances: list[int | None] = []  # of the first member, each time that there was news of members
         self.changed = threading.Condition()
 
     def heard(self, identity: Identity | None = None, programme: Programme | None = None) -> None:
@@ -82,6 +83,7 @@ class Rig:
             listeners=Listeners(
                 on_claimed=lambda identity: self.heard(identity=identity),
                 on_programme=lambda programme: self.heard(programme=programme),
+                on_members=lambda: self.balances.append(balance(self.replica, 1)),
                 health=lambda: {"counter": "ok"},
             ),
             report=self.report,
@@ -202,6 +204,8 @@ def test_members_come_page_by_page_and_stay_up_to_date(
         rounds(central, 3)
 
     assert [balance(rig.replica, number) for number in (1, 2, 3)] == [150, None, 300]
+    assert (rig.balances[0], rig.balances[-1]) == (100, 150)  # who is told of a page finds it there
+    assert len(rig.balances) == central.requests.count("/v1/members/changes") - 3  # three requests failed
     assert rig.replica.reader(IDENT_KEY).includes.seq == 5
 
 
