@@ -21,6 +21,7 @@ class Patience:
     late_fence_within: float = 10.0
     late_fences_end: float = 2.0
 
+
 USUAL = Patience()
 
 
