@@ -133,6 +133,7 @@ class Enrolment:
             self.sender.send(phone, sent.code, place.say("code_message", code=sent.code), now)
         except SendFailed as error:
             log.warning("enrolment=code_not_sent phone=%s reason=%s", masked(phone), error)
+            self._write(lambda tx: steps.withdraw(tx, sent.attempt))
             return False
         log.info("enrolment=code_sent phone=%s", masked(phone))
         return True

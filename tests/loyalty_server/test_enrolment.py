@@ -209,6 +209,17 @@ def test_a_double_tap_sends_one_code(shop: Shop, till: Till, phone: Phone) -> No
     assert phone.submit(code=shop.last_code()).status == 200
 
 
+def test_a_code_that_could_not_leave_is_made_anew(shop: Shop, till: Till, phone: Phone) -> None:
+    file = shop.folder.codes_file
+    file.mkdir(parents=True)  # in the sender's way
+    phone.open(f"/E/{till.token()}").submit(**GOOD)
+    assert "Не получилось отправить код" in phone.text
+    file.rmdir()
+    phone.submit(**GOOD)
+    assert shop.said.getvalue().count("code=") == 1
+    assert phone.submit(code=shop.last_code()).status == 200
+
+
 def test_codes_are_not_sent_without_end(shop: Shop, till: Till, phone: Phone) -> None:
     token = till.token()
     for _ in range(steps.CODES_PER_TOKEN):
