@@ -122,14 +122,15 @@ class Rounds:
             return  # a server that is being set up; members may be there already
         if fresh is None:
             return
-        programmes, self._etag = fresh
+        programmes, etag = fresh
         try:
             self._shelf.book.take(programmes)
         except (BadSignature, ProgrammeError, OldRevision) as error:
             log.warning("programme refused code=%s error=%s", error.code, error)
             self._report.programme("warning", "refused", why=error.code)
-            return
-        self._announce()
+        else:
+            self._announce()
+        self._etag = etag  # one that the disk did not take is asked for again
 
     def _members(self, stop: threading.Event) -> None:
         while not stop.is_set():

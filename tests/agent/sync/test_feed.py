@@ -264,6 +264,21 @@ def test_a_new_programme_is_told_once_and_kept_for_an_offline_start(
         rig.until(lambda it: it.revisions == [3, 4, 4])
 
 
+def test_a_programme_that_the_disk_does_not_take_is_in_force_and_asked_for_again(
+    rig: Rig, central: Central, during: During, identity: Identity, page: Page, signed: Callable[..., str], watch: Watch
+) -> None:
+    central.pages = {"": page(next="a"), "a": page(next="a")}
+    central.programmes = Programmes(signed(3))
+    in_the_way = rig.folder / "programme.jws.new"
+    in_the_way.mkdir()
+    with during(rig.feed(identity).run):
+        watch.until("queue", "The disk is full")
+        rig.until(lambda it: it.revisions == [3])
+        in_the_way.rmdir()
+        watch.until("queue", "Everything is sent")
+        rig.until(lambda it: (it.folder / "programme.jws").exists())
+
+
 @pytest.mark.parametrize("kept", [b"", b"{}", b"\xff", b'{"current":"a.b.c"}'])
 def test_a_kept_programme_that_cannot_be_read_is_fetched_again(
     rig: Rig, central: Central, during: During, identity: Identity, page: Page, signed: Callable[..., str], kept: bytes
