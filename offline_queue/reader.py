@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 
 from loyalty.chain import GENESIS
-from loyalty.wire import Problem, ReceiptId, Sale
+from loyalty.wire import Problem, Sale
 from offline_queue import store
 from offline_queue.outbox import RejectedRow, StoredRow
 from offline_queue.print_jobs import Job, JobState
-from offline_queue.sales import SALE_BY_ID, SALE_BY_RECEIPT, StoredSale, receipt_key
+from offline_queue.sales import SALE_BY_ID, StoredSale
 
 
 @dataclass(frozen=True)
@@ -96,11 +96,6 @@ class Reader:
     def sale(self, sale_id: str) -> StoredSale | None:
         """A committed sale by its own id."""
         found = self._one(SALE_BY_ID, (sale_id,))
-        return StoredSale(*found) if found else None
-
-    def sale_by_receipt(self, receipt: ReceiptId) -> StoredSale | None:
-        """A committed sale by its paper receipt."""
-        found = self._one(SALE_BY_RECEIPT, (receipt_key(receipt),))
         return StoredSale(*found) if found else None
 
     def own_sales(self, member: str, after_seq: int) -> list[Sale]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -117,6 +117,3 @@ def _begin(connection: Connection) -> None:
 def sqlite_url(path: Path) -> str:
     """Return the address of a SQLite file."""
     return f"sqlite:///{path}"
-
-
-__all__ = ["Database", "DatabaseBusy", "Engine", "sqlite_url"]

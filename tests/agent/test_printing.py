@@ -19,7 +19,8 @@ from drivers.base import Printer
 from drivers.printers import tcp
 from drivers.printers.escpos.profile import load_profile
 from drivers.printers.escpos.status import FENCE
-from offline_queue import AddJob, NewJob, SetJob
+from loyalty.wire import Enrolment
+from offline_queue import NewJob, QueueEnrolment, SetJob
 from receipt_templates.document import Document, Text, to_json
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 QUICK = Patience(ask_every=0.1, silent_after=0.5, no_fence_after=20.0, late_fence_within=5.0, late_fences_end=0.3)
 NAME = "receipt"
 CLOCK = SystemClock()
+ENROLMENT = Enrolment(till="1", token="T")
 
 
 class Desk:
@@ -57,7 +59,7 @@ class Desk:
         return self.add_raw(to_json(document))
 
     def add_raw(self, document: bytes) -> int:
-        job = self.store.queue.submit(AddJob(NewJob(NAME, document))).result(5)
+        job = self.store.queue.submit(QueueEnrolment(CLOCK.now(), ENROLMENT, NewJob(NAME, document))).result(5)
         self.loop.wake()
         return job
 

@@ -256,13 +256,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from agent.clock import SystemClock
 from loyalty.wire import Enrolment
-from offline_queue import AppendRow, BeginEpoch, Queue
+from offline_queue import BeginEpoch, Queue, QueueEnrolment
 
 queue, stop = Queue.open(Path("{DATA}/queue.db"), SystemClock()), threading.Event()
 writer = threading.Thread(target=queue.run, args=(stop,))
 writer.start()
 queue.submit(BeginEpoch("device", "epoch")).result(5)
-queue.submit(AppendRow("enrolment", datetime.now(UTC), Enrolment(till="1", token="A" * 32))).result(5)
+queue.submit(QueueEnrolment(datetime.now(UTC), Enrolment(till="1", token="A" * 32))).result(5)
 stop.set()
 writer.join()
 """
