@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -P
 
-.PHONY: venv demo test test-full check bench test-service lock clean
+.PHONY: venv demo test test-full check bench test-service pictures lock clean
 
 venv: $(VENV)/ready
 
@@ -25,19 +25,23 @@ check: venv
 	$(BIN)/lint-imports
 
 test: check
-	tests/rig/debian.sh chromium fonts-dejavu-core shellcheck systemd
+	tests/rig/debian.sh chromium curl fonts-dejavu-core shellcheck systemd
 	$(BIN)/pytest -n 2 --cov --cov-report=term
 
 test-full: check
-	tests/rig/debian.sh chromium fonts-dejavu-core shellcheck systemd
+	tests/rig/debian.sh chromium curl fonts-dejavu-core shellcheck systemd
 	$(BIN)/pytest --full -n 2 --cov --cov-report=term
 
 bench: venv
 	tests/rig/debian.sh chromium
-	$(RUN) -m benchmarks
+	$(RUN) benchmarks/scan_to_paint.py
 
 test-service: venv
 	tests/rig/service.sh
+
+pictures: venv
+	tests/rig/debian.sh chromium
+	$(RUN) docs/pictures.py
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra server pyproject.toml --output-file install/requirements.txt

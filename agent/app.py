@@ -10,8 +10,9 @@ Nothing runs before `run`, and nothing but `build` makes a device, a file or a t
 from __future__ import annotations
 
 import logging
+import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,15 +27,16 @@ from agent.config import Config
 from agent.health import Health, Watchdog, http_answers
 from agent.service import notify, watchdog_seconds
 from agent.situation import Situation
+from agent.sync.programme import ProgrammeBook
 from agent.threads import Worker, end
-from agent.wiring import Base, make_backend, make_printers, make_scanners, make_sync, make_tills
+from agent.wiring import Base, make_backend, make_printers, make_scanners, make_sync, make_tills, till_worker
 from loyalty.errors import TillmateError
 from offline_queue import Changed, Queue, Replica
 
 log = logging.getLogger(__name__)
 
-STOP_WITHIN = 2.9
-_READY_WITHIN = 10.0
+STOP_WITHIN = 2.5  # the rest of the 3 s is for the interpreter to end
+_USUALLY_READY_WITHIN = 10.0
 _QUEUE_SHARE = 0.6
 
 _EXITS = {
@@ -99,11 +101,10 @@ class App:
         """Work until `stop`, or until the queue fails (see `failure`). Returns the names of threads that hang."""
         for worker in self.groups.starting():
             worker.start()
-        if self._reaches_ready(stop):
-            notify("READY=1")
-            ready(self.port)
-        while not stop.wait(0.5) and not self._ended.is_set():
-            pass
+        pause = self._become_ready(ready)
+        while not stop.wait(next(pause)) and not self._ended.is_set():
+            for worker in self.groups.starting():
+                worker.replace_if_hung()
         notify("STOPPING=1")
         return self._stop()
 
@@ -112,16 +113,18 @@ class App:
         self.failure = failure
         self._ended.set()
 
-    def _reaches_ready(self, stop: threading.Event) -> bool:
-        until = self.clock.monotonic() + _READY_WITHIN
-        while not stop.is_set() and not self._ended.is_set():
-            if http_answers(self.port, "/readyz", 1.0):
-                return True
+    def _become_ready(self, ready: Callable[[int], None]) -> Iterator[float]:
+        """Look whether the agent is ready, say so once it is; yields how long to wait for the next look around."""
+        until = self.clock.monotonic() + _USUALLY_READY_WITHIN
+        while not http_answers(self.port, "/readyz", 1.0):
             if self.clock.monotonic() > until:
-                log.warning("not ready after=%ds", _READY_WITHIN)
-                return False
-            stop.wait(0.05)
-        return False
+                log.warning("not ready yet after=%ds", _USUALLY_READY_WITHIN)
+                until = math.inf
+            yield 0.05
+        notify("READY=1")
+        ready(self.port)
+        while True:
+            yield 0.5
 
     def _stop(self) -> list[str]:
         begin = self.clock.monotonic()
@@ -144,6 +147,8 @@ def build(config: Config, clock: Clock) -> App:
         undo.callback(queue.close)
         replica = Replica(config.folder / "members.db")
         base = Base(config, clock, queue, queue_file, replica, Situation(replica, who))
+        if who is not None:
+            _take_kept_programme(base, who)
         app = _assemble(base, undo)
         undo.pop_all()
         return app
@@ -157,13 +162,13 @@ def _assemble(base: Base, undo: ExitStack) -> App:
 
     def on_queue(changed: Changed) -> None:
         for name in changed.printers & printers.keys():
-            printers[name].wake()
+            printers[name].loop.wake()
         sync.report.queue_changed(changed)
         sync.drain.nudge()
 
     base.queue.subscribe(on_queue)
-    till_workers = [Worker(f"till-{name}", till.run) for name, till in tills.items()]
-    queue_worker = Worker("queue", base.queue.run, fatal=True)
+    till_workers = [till_worker(name, till) for name, till in tills.items()]
+    queue_worker = Worker("queue", base.queue.run, fatal=(Exception,))
     health = Health(tills, [queue_worker, *till_workers], base.queue, base.clock)
     backend = make_backend(base, tills, health)
 
@@ -177,13 +182,26 @@ def _assemble(base: Base, undo: ExitStack) -> App:
         api=[Worker("api", server.run), Worker("admin", admin.run), *_watchdog(health, port)],
         scanners=scanners,
         tills=till_workers,
-        printers=[Worker(f"printer-{name}", loop.run) for name, loop in printers.items()],
-        sync=[Worker("feed", sync.feed.run), Worker("drain", sync.drain.run)],
+        printers=[desk.worker for desk in printers.values()],
+        sync=[
+            Worker("feed", sync.feed.run, base.crashed("network", "server"), fatal=()),  # a damaged replica is refilled
+            Worker("drain", sync.drain.run, base.crashed("queue", "server")),
+        ],
         queue=[queue_worker],
     )
     app = App(port, groups, base.clock)
-    queue_worker.failed = app.end
+    for worker in groups.starting():
+        worker.ended = app.end
     return app
+
+
+def _take_kept_programme(base: Base, who: identity.Identity) -> None:
+    """A till that starts offline can quote at once; the feed goes on from there."""
+    book = ProgrammeBook(base.config.folder, who.programme_key)
+    book.open()
+    programme = book.in_force(base.clock.now())
+    if programme is not None:
+        base.situation.on_programme(programme)
 
 
 def _watchdog(health: Health, port: int) -> list[Worker]:

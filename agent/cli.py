@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 not done, 65 a damaged file, 69 port in use, 75 another ag
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -48,14 +49,15 @@ main.add_command(programme_cli.quote)
 
 @main.command()
 @_config_option
+@click.option("--verbose", is_flag=True, help="Log everything.")
 @click.pass_obj
-def run(default: Path, config_path: Path | None) -> None:
+def run(default: Path, config_path: Path | None, verbose: bool) -> None:
     """Be the agent, in the foreground, until SIGTERM or Ctrl-C."""
     from agent import app, logs
     from agent.clock import SystemClock
 
     config = _load(config_path or default)
-    logs.set_up()
+    logs.set_up(logging.DEBUG if verbose else logging.INFO)
     stop = _stop_on_signals()
     try:
         agent = app.build(config, SystemClock())
@@ -117,10 +119,13 @@ def status(default: Path, config_path: Path | None, as_json: bool) -> None:
 @main.command(name="open")
 @_config_option
 @click.option("--till", help="Id of the till; default: the first of the config.")
+@click.option(
+    "--for", "holder", type=click.Choice(["screen", "pos"]), default="screen", show_default=True, help="Who is paired."
+)
 @click.option("--print", "only_print", is_flag=True, help="Print the address instead of opening a browser.")
 @click.pass_obj
-def open_page(default: Path, config_path: Path | None, till: str | None, only_print: bool) -> None:
-    """Open the cashier page of a till in the browser."""
+def open_page(default: Path, config_path: Path | None, till: str | None, holder: str, only_print: bool) -> None:
+    """Open the cashier page of a till in the browser, or print a pairing code for its cash register."""
     import webbrowser
 
     from agent.api.admin_socket import call
@@ -132,10 +137,12 @@ def open_page(default: Path, config_path: Path | None, till: str | None, only_pr
         _say(text("cli.till_unknown", config.language, till=wanted, known=", ".join(known)))
         sys.exit(1)
     try:
-        answer = call(config.folder / "admin.sock", {"do": "pairing_code", "till": wanted, "for": "screen"})
+        answer = call(config.folder / "admin.sock", {"do": "pairing_code", "till": wanted, "for": holder})
     except TillmateError as error:
         _fail(error, config.language, 1)
-    if only_print or not webbrowser.open(str(answer["url"])):
+    if holder == "pos":
+        print(answer["code"])
+    elif only_print or not webbrowser.open(str(answer["url"])):
         if not only_print:
             _say(text("cli.no_browser", config.language))
         print(answer["url"])

@@ -26,6 +26,7 @@ DEFAULT_PATH = Path("/etc/tillmate/config.toml")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _RUSSIAN = re.compile(r"""^\s*language\s*=\s*["']ru""", re.MULTILINE)
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -46,17 +47,26 @@ def _doc(doc: str) -> dict[str, object]:
 
 
 def _is_server(url: str) -> bool:
-    parts = urlsplit(url)
-    return bool(parts.hostname) and parts.scheme in (("https", "http") if parts.hostname in _LOOPBACK else ("https",))
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return False
+    return bool(host) and port != 0 and parts.scheme in (("https", "http") if host in _LOOPBACK else ("https",))
 
 
 Name = Annotated[str, Check(lambda name: bool(_NAME.fullmatch(name)), "must be 1-32 letters, digits, - or _")]
+Folder = Annotated[str, Check(lambda folder: Path(folder).is_absolute(), "must be an absolute path")]
+Origin = Annotated[
+    str,
+    Check(lambda origin: bool(_ORIGIN.fullmatch(origin)), "must be like https://pos.example.org:8443, without a path"),
+]
 Seconds = Annotated[float, Check(lambda seconds: 0.1 <= seconds <= 3600, "must be from 0.1 to 3600")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    folder: str = field(
+    folder: Folder = field(
         default="/var/lib/tillmate",
         metadata=_doc(
             "Queue, replica and keys of this device. Back up queue.db like money; members.db can be fetched again."
@@ -82,20 +92,21 @@ class Server:
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    port: Annotated[int, between(1, 65535)] = field(
+    port: Annotated[int, between(1024, 65535)] = field(
         default=8737, metadata=_doc("The port for the POS and the cashier page, on 127.0.0.1 only.")
     )
-    allowed_origins: tuple[str, ...] = field(
+    allowed_origins: tuple[Origin, ...] = field(
         default=(),
-        metadata=_doc('Web pages of a POS that may call the agent from a browser: ["https://pos.example.org:8443"].'),
+        metadata=_doc('Web pages that may show the cashier page inside their own: ["https://pos.example.org:8443"].'),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
     shop: str = field(default="", metadata=_doc("The name at the head of each slip."))
-    valid_days: Annotated[int, between(1, 365)] = field(
-        default=14, metadata=_doc("How long the enrolment QR may be used, as printed. The programme may shorten it.")
+    valid_days: Annotated[int, between(1, 14)] = field(
+        default=14,
+        metadata=_doc("How long the enrolment QR may be used, as printed; the server accepts it for 14 days."),
     )
 
 

@@ -27,6 +27,8 @@ def mistakes(table: Table, language: Language) -> Iterator[Mistake]:
     yield from _doubled("scanner", "name", scanners, language)
     yield from _doubled("printer", "name", printers, language)
     yield from _references(tills, _names(scanners), _names(printers), language)
+    yield from _unused("scanner", scanners, [name for till in tills for name in _scanners(till)], language)
+    yield from _unused("printer", printers, [till.get("printer") for till in tills], language)
     yield from _drivers("scanner", scanners, language)
     yield from _drivers("printer", printers, language)
     yield from _profiles(printers, language)
@@ -58,8 +60,7 @@ def _references(tills: list[Table], scanners: list[str], printers: list[str], la
         printer = till.get("printer")
         if isinstance(printer, str) and printer not in printers:
             yield Mistake(f"till[{number}].printer", _near("config.no_printer", printer, printers, language))
-        wanted = till.get("scanners")
-        for place, scanner in enumerate(wanted if isinstance(wanted, list) else ()):
+        for place, scanner in enumerate(_scanners(till)):
             path = f"till[{number}].scanners[{place}]"
             if not isinstance(scanner, str):
                 continue
@@ -70,9 +71,27 @@ def _references(tills: list[Table], scanners: list[str], printers: list[str], la
             owner.setdefault(scanner, str(till.get("id")))
 
 
+def _scanners(till: Table) -> list[Any]:
+    found = till.get("scanners")
+    return found if isinstance(found, list) else []
+
+
+def _unused(kind: Kind, tables: list[Table], wanted: Iterable[object], language: Language) -> Iterator[Mistake]:
+    """A device that no till names would never be opened. One whose name a till has nearly right is a mistake there."""
+    known = _names(tables)
+    named = {near for name in wanted if isinstance(name, str) for near in _like(name, known)}
+    for number, each in enumerate(tables):
+        if each.get("name") in known and each["name"] not in named:
+            yield Mistake(f"{kind}[{number}].name", text("config.unused", language, name=each["name"]))
+
+
+def _like(name: str, known: list[str]) -> list[str]:
+    return difflib.get_close_matches(name, known, n=1)
+
+
 def _near(key: str, name: str, known: list[str], language: Language) -> str:
     """The text of `key`, or of `key`_near when one of the known names is like it."""
-    near = difflib.get_close_matches(name, known, n=1)
+    near = _like(name, known)
     if near:
         return text(f"{key}_near", language, name=name, near=near[0])
     return text(key, language, name=name, known=", ".join(known))

@@ -15,7 +15,7 @@ from loyalty.strict import Mistake
 
 _SENTENCES = (
     "near", "unknown", "missing", "one_of_near", "one_of", "like", "not", "between", "at_least", "finite",
-    "name", "rule", "url",
+    "folder", "name", "origin", "rule", "url",
 )  # fmt: skip
 _OF_PROGRAMMES = (
     "brace", "choices", "currency", "empty", "engine_name", "first_tier", "give", "group", "id", "life",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import http.client
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass
@@ -90,7 +90,8 @@ def http_answers(port: int, path: str, timeout: float = _ANSWER_WITHIN) -> bool:
 class Watchdog:
     """Tells systemd that all is well, three times in the time that it grants, and says nothing when it is not."""
 
-    def __init__(self, health: Health, port: int, every: float) -> None:
+    def __init__(self, health: Health, port: int, every: float, tell: Callable[[str], object] = notify) -> None:
+        self._tell = tell
         self._health = health
         self._port = port
         self._every = every / 3
@@ -99,6 +100,6 @@ class Watchdog:
         """Beat until `stop`."""
         while not stop.wait(self._every):
             if self._health.queue_answers() and http_answers(self._port, "/healthz"):
-                notify("WATCHDOG=1")
+                self._tell("WATCHDOG=1")
             else:
                 log.error("watchdog withheld failing=%s", ",".join(self._health.failing()) or "queue or http")

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from loyalty.errors import TillmateError
 from loyalty.wire import ClaimReply, Named
+from offline_queue import QueueFull
 from offline_queue.store import sync_folder
 
 SYSTEM_MACHINE_ID = Path("/etc/machine-id")
@@ -136,16 +137,22 @@ def machine_id(folder: Path, system: Path = SYSTEM_MACHINE_ID) -> str:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replace a file in one step, readable by its owner alone, and durable when this returns."""
+    """Replace a file in one step, readable by its owner alone, and durable when this returns.
+
+    Raises QueueFull when the disk does not take it; then the old file stays.
+    """
     beside = path.with_name(path.name + ".new")
-    beside.unlink(missing_ok=True)
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    sync_folder(path.parent)
+    try:
+        beside.unlink(missing_ok=True)
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise QueueFull(f"{path.name} cannot be written: {error}", file=path.name) from error
 
 
 def to_base64(raw: bytes) -> str:

@@ -47,6 +47,13 @@ class Inbox(Generic[EventT]):
             self._answers.append(event)
             self._changed.notify()
 
+    def put_once(self, event: EventT) -> None:
+        """News without content: while it has not been taken, the same again says nothing more."""
+        with self._changed:
+            if event not in self._answers:
+                self._answers.append(event)
+                self._changed.notify()
+
     def take(self, timeout: float) -> EventT | None:
         """The next event; None when nothing came within `timeout` seconds."""
         with self._changed:

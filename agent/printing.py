@@ -9,8 +9,8 @@
                     +-- it never answers anything --------------------> sent
                     +-- the connection breaks, or it falls silent ----> unknown: never sent again by itself
 
-So a receipt can be late, but never comes twice by our doing. A job that was held in the printer when the agent ended is
-unknown from then on, because nobody heard whether it came out.
+So a receipt can be late, but never comes twice by our doing. A job that was under way when the agent, or this thread,
+ended is unknown from then on, because nobody heard whether it came out.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from typing import Protocol
 from agent.clock import Clock
 from agent.link import Link
 from agent.messages import LinkChanged
+from agent.print_patience import USUAL, Patience, Waiting
 from agent.printer_talk import PrinterTalk
 from agent.status import Status
 from drivers.base import DeviceError, DeviceGone, Printer
 from drivers.printers.escpos.encoder import encode
 from drivers.printers.escpos.profile import Profile
-from drivers.printers.escpos.status import Condition
+from drivers.printers.escpos.status import Condition, Problem
 from loyalty.errors import TillmateError
 from offline_queue.print_jobs import Job, JobState, SetJob
 from offline_queue.reader import Reader
@@ -68,15 +69,6 @@ class PrinterSettings:
     width: int
 
 
-@dataclass(frozen=True)
-class Patience:
-    """Seconds: how often to ask while a job is out, and when silence or a missing fence is the answer."""
-
-    ask_every: float = 1.0
-    silent_after: float = 5.0
-    no_fence_after: float = 30.0
-
-
 class PrintLoop:
     """Made by `agent.app`; `wake` is for any thread, `run` is its own."""
 
@@ -88,7 +80,7 @@ class PrintLoop:
         queue_file: Path,
         status: Status,
         clock: Clock,
-        patience: Patience = Patience(),
+        patience: Patience = USUAL,
     ) -> None:
         self._settings = settings
         self._patience = patience
@@ -97,8 +89,9 @@ class PrintLoop:
         self._status = status
         self._clock = clock
         self._wake = threading.Event()
+        self._opener = opener
         self._doubted = False  # the last receipt may have been printed or not
-        self._link: Link[Printer] = Link(settings.name, opener, self._link_changed, clock, kind="printer")
+        self._late = 0  # fences of earlier jobs that may still be answered
 
     def wake(self) -> None:
         """There is a new job."""
@@ -106,17 +99,25 @@ class PrintLoop:
 
     def run(self, stop: threading.Event) -> None:
         """Print until `stop`."""
+        link: Link[Printer] = Link(self._settings.name, self._opener, self._link_changed, self._clock, kind="printer")
         reader = Reader(self._queue_file)
         try:
-            for job in reader.jobs(("held",), self._settings.name):
-                if job.note == IN_PRINTER:
-                    self._set(job, "unknown", "agent_ended")
-            self._link.run(stop, lambda printer, ended: self._use(PrinterTalk(printer, self._clock), reader, ended))
+            self._look_back(reader)
+            link.run(stop, lambda printer, ended: self._use(PrinterTalk(printer, self._clock), reader, ended))
         finally:
             reader.close()
 
+    def _look_back(self, reader: Reader) -> None:
+        """What has become of the jobs before this thread began?"""
+        for job in reader.jobs(("sending", "held"), self._settings.name):
+            if job.state == "sending" or job.note == IN_PRINTER:
+                self._doubt(job, "interrupted")
+        last = reader.last_tried(self._settings.name)
+        if last is not None and last.state == "unknown":
+            self._doubted, self._late = True, max(self._late, 1)
+
     def _use(self, talk: PrinterTalk, reader: Reader, stop: threading.Event) -> None:
-        self._look(talk)
+        self._unready(talk, stop)
         looked = self._clock.monotonic()
         self._wake.set()
         while not stop.is_set():
@@ -141,15 +142,17 @@ class PrintLoop:
 
     def _print(self, job: Job, talk: PrinterTalk, stop: threading.Event) -> bool:
         """Try one job. False: not now."""
+        if job.note == IN_PRINTER:  # but its end could not be stored
+            return self._doubt(job, "interrupted")
         payload = self._encode(job)
         if payload is None:
             return self._set(job, "failed", "document")
-        condition = self._look(talk)
-        if condition is not None and condition.problem is not None:
-            if (job.state, job.note) != ("held", condition.problem):
-                self._set(job, "held", condition.problem)
+        problem = self._unready(talk, stop)
+        if problem is not None:
+            if (job.state, job.note) != ("held", problem):
+                self._set(job, "held", problem)
             return False
-        if not self._set(job, "sending"):
+        if stop.is_set() or not self._set(job, "sending"):
             return False
         try:
             talk.send(payload)
@@ -158,6 +161,18 @@ class PrintLoop:
             self._doubt(job, "connection_lost")
             raise
         return True
+
+    def _unready(self, talk: PrinterTalk, stop: threading.Event) -> Problem | None:
+        """What keeps the printer from taking a job; None = nothing, and the fences of earlier jobs have passed."""
+        problem = self._look(talk)
+        if problem is not None or not self._late or not talk.speaks or not talk.fences:
+            return problem
+        patience = self._patience
+        if not talk.catch_up(self._late, patience.late_fence_within, patience.late_fences_end, stop):
+            problem = self._look(talk)
+            talk.fences = problem is not None
+        self._late = 0 if problem is None else self._late + 1
+        return problem
 
     def _encode(self, job: Job) -> bytes | None:
         try:
@@ -168,7 +183,7 @@ class PrintLoop:
 
     def _await(self, job: Job, talk: PrinterTalk, stop: threading.Event) -> None:
         """Find out what becomes of a job that has been sent."""
-        waiting = _Waiting(self._clock, self._patience, speaks=talk.speaks)
+        waiting = Waiting(self._clock, self._patience, talk)
         while not talk.printed:
             if stop.is_set():
                 self._part(job, talk)
@@ -186,6 +201,7 @@ class PrintLoop:
                 return
             elif verdict == "sent":
                 self._settle(job, "sent", "no_fence" if talk.speaks else "no_answers")
+                self._late += talk.fences
                 return
         self._settle(job, "printed")
 
@@ -195,27 +211,40 @@ class PrintLoop:
         if talk.printed:
             self._set(job, "printed")
         else:
-            self._doubt(job, "agent_ended")
+            self._doubt(job, "interrupted")
 
     def _settle(self, job: Job, state: JobState, note: str = "") -> None:
         self._set(job, state, note)
         self._doubted = False
 
-    def _doubt(self, job: Job, note: str) -> None:
-        self._set(job, "unknown", note)
+    def _doubt(self, job: Job, note: str) -> bool:
         self._doubted = True
+        self._late += 1
+        return self._set(job, "unknown", note)
 
     def _set(self, job: Job, state: JobState, note: str = "") -> bool:
         """Store what became of a job. False: the queue did not take it, so nothing may be built on it."""
         log.info("print job=%d printer=%s state=%s note=%s", job.id, self._settings.name, state, note)
         try:
-            self._writer.submit(SetJob(job.id, state, note)).result(_STORED_WITHIN)
+            self._store(SetJob(job.id, state, note))
         except (TillmateError, NotInTime) as error:
             log.warning("print job=%d state=%s not_stored=%s", job.id, state, error)
             return False
         return True
 
-    def _look(self, talk: PrinterTalk) -> Condition | None:
+    def _store(self, change: SetJob) -> None:
+        """Raises TillmateError or NotInTime; then it is not stored, and will not be later either."""
+        stored = self._writer.submit(change)
+        while True:
+            try:
+                stored.result(_STORED_WITHIN)
+            except NotInTime:
+                if stored.cancel() or stored.done():
+                    raise
+            else:
+                return
+
+    def _look(self, talk: PrinterTalk) -> Problem | None:
         """Ask how it is and show it. One that used to answer and does not any more is opened anew: that cures half-dead
         connections, and a printer that stays mute then counts as one that cannot be asked."""
         condition = talk.ask()
@@ -224,7 +253,7 @@ class PrintLoop:
         if condition is None:
             self._status.set("printer", self._settings.name, "ok", "status.printer_mute")
         self._show(condition)
-        return condition
+        return condition.problem if condition is not None else None
 
     def _show(self, condition: Condition | None) -> None:
         name = self._settings.name
@@ -242,37 +271,3 @@ class PrintLoop:
     def _link_changed(self, change: LinkChanged) -> None:
         if not change.up:
             self._status.set("printer", change.device, "down", f"status.printer_{change.code}")
-
-
-class _Waiting:
-    """Judges the silence after a job has been sent."""
-
-    def __init__(self, clock: Clock, patience: Patience, *, speaks: bool) -> None:
-        self._clock = clock
-        self._patience = patience
-        self._speaks = speaks
-        self._asked = self._heard = self._calm = clock.monotonic()
-        self._stopped = self._held = False
-
-    def time_to_ask(self) -> bool:
-        """Every `ask_every` seconds."""
-        now = self._clock.monotonic()
-        if now - self._asked < self._patience.ask_every:
-            return False
-        self._asked = now
-        return True
-
-    def judge(self, condition: Condition | None) -> JobState | None:
-        """What the job is by now, told once; None = wait on."""
-        now = self._clock.monotonic()
-        if condition is None:
-            silent = now - self._heard
-            return "sent" if not self._speaks else "unknown" if silent >= self._patience.silent_after else None
-        self._speaks, self._heard = True, now
-        if condition.problem is not None:
-            self._stopped = True
-            held, self._held = self._held, True
-            return None if held else "held"
-        if self._stopped:
-            self._stopped, self._calm = False, now
-        return "sent" if now - self._calm >= self._patience.no_fence_after else None

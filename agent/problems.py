@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from loyalty.quote import Refusal
 from loyalty.wire import Problem
 
-_TABLE: dict[str, tuple[int, bool, str]] = {
+Table = Mapping[str, tuple[int, bool, str]]
+"""Status, `retryable` and title by code."""
+
+_TABLE: Table = {
     "busy": (503, True, "The till has too much to do right now; ask again"),
     "stopping": (503, True, "The agent is stopping"),
     "timeout": (504, True, "The till did not answer in time; the outcome is unknown, ask again with the same body"),
     "no_programme": (503, True, "No loyalty programme has arrived from the server yet"),
-    "not_claimed": (503, True, "This device has not been claimed at the server yet"),
     "queue_full": (503, True, "The local queue takes no more work right now"),
     "queue_damaged": (503, False, "The local queue cannot store a sale"),
     "internal": (500, True, "An unforeseen error; it is in the log"),
     "quote_unknown": (409, False, "No such quote: put the basket again"),
-    "quote_changed": (409, False, "Points paid differ from the quote: put the basket again"),
     "sale_conflict": (409, False, "This sale was committed with another body"),
     "receipt_conflict": (409, False, "This receipt was committed as another sale"),
-    "commit_pending": (409, True, "A sale is being stored at this till; ask again"),
 }
 
 
-def problem(code: str, detail: str = "") -> Problem:
+def problem(code: str, detail: str = "", table: Table = _TABLE) -> Problem:
     """Make the problem of that code; an unknown code is a mistake of the programmer (KeyError)."""
-    status, retryable, title = _TABLE[code]
+    status, retryable, title = table[code]
     return Problem(type=_type(code), title=title, status=status, code=code, retryable=retryable, detail=detail)
 
 

@@ -1,4 +1,4 @@
-"""What the agent knows about itself while it runs: its identity and the programme in force, told to all tills."""
+"""What the agent knows while it runs: its identity and the programme in force; the tills are told of anything new."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Situation:
         """This device has an identity now."""
         claim = Claim(
             store=identity.store.id,
+            tills=frozenset(till.id for till in identity.tills),
             epoch=identity.epoch,
             enrolment_url=identity.enrolment_url,
             token_key=TokenKey(identity.token_key, identity.device_number, identity.token_generation),
@@ -52,6 +53,10 @@ class Situation:
         """Another programme is in force."""
         with self._lock:
             self._facts = replace(self._facts, programme=programme)
+        self._tell()
+
+    def on_members(self) -> None:
+        """The replica has taken over what the server says of some members."""
         self._tell()
 
     def _tell(self) -> None:

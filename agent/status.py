@@ -6,12 +6,16 @@ the subscribers once; saying the same again is quiet, so callers may set as ofte
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from agent.clock import Clock
 from agent.views import Health, Part, PartState
 from loyalty import i18n
+from loyalty.quote import Texts
+
+log = logging.getLogger(__name__)
 
 Board = tuple[PartState, ...]
 Listener = Callable[[Board], None]
@@ -29,7 +33,7 @@ class Status:
 
     def set(self, part: Part, name: str, state: Health, key: str, **params: str | int) -> None:
         """Put the text `key` (ru and en) for that part; `since` moves only when the state changes."""
-        text = i18n.texts(key, **params)
+        text = _words(key, params)
         with self._lock:
             old = self._parts.get((part, name))
             if old is not None and (old.state, old.text) == (state, text):
@@ -56,3 +60,12 @@ class Status:
 
     def _board(self) -> Board:
         return tuple(self._parts[key] for key in sorted(self._parts))
+
+
+def _words(key: str, params: Mapping[str, str | int]) -> Texts:
+    """A text that is missing is a mistake of ours, but no reason for a thread to end: then the key is shown."""
+    try:
+        return i18n.texts(key, **params)
+    except KeyError:
+        log.exception("status key=%s has no text for its parameters", key)
+        return dict.fromkeys(i18n.LANGUAGES, key)

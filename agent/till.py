@@ -99,8 +99,12 @@ class Till:
         return taken
 
     def refresh(self) -> None:
-        """The facts have changed."""
-        self._inbox.put_answer(Refreshed())
+        """The facts have changed, or what the replica knows."""
+        self._inbox.put_once(Refreshed())
+
+    def crashed(self) -> None:
+        """The thread met something that nobody foresaw; it is started again."""
+        self._trouble.restarted()
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop`, then finish what is inside, and answer."""
@@ -138,7 +142,6 @@ class Till:
         reply = getattr(failed, "reply", None)
         if reply is not None and not reply.done():
             reply.set_result(problem("internal"))
-        self._trouble.restarted()
         self._take(Recovered(), effects)
 
     def _turn(self, effects: Effects, timeout: float) -> bool:

@@ -78,6 +78,7 @@ class Claim:
     """What a till needs of this device's identity."""
 
     store: str
+    tills: frozenset[str]
     epoch: str
     enrolment_url: str
     token_key: TokenKey
@@ -131,6 +132,7 @@ class Effects:
         self._claim = claim
         self._lookup = Lookup(claim.members, self._reader, claim.epoch)
         self._tokens = TokenSource(claim.token_key, self._writer, self._clock)
+        self._trouble.recognised(self._till in claim.tills)
 
     def next_token(self) -> str | None:
         """The next unused enrolment token."""

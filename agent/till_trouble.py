@@ -1,4 +1,5 @@
-"""What went wrong at a till, shown to people until a while after: scans without room, a thread that had to start again."""
+"""What is wrong with a till: scans without room and a thread that had to start again, shown until a while after; and
+that the server does not know it, shown all the time, because its sales will be refused there."""
 
 from __future__ import annotations
 
@@ -23,6 +24,14 @@ class TillTrouble:
         self._lock = threading.Lock()
         self._number = 0
         self._last: float | None = None
+        self._known = True
+
+    def recognised(self, known: bool) -> None:
+        """Whether the server knows this till."""
+        with self._lock:
+            changed, self._known = known != self._known, known
+        if changed:
+            self._show_standing()
 
     def scan_lost(self) -> None:
         """There was no room for a scan."""
@@ -45,4 +54,10 @@ class TillTrouble:
             if self._last is None or self._clock.monotonic() < self._last + _SHOWN:
                 return
             self._last, self._number = None, 0
-        self._status.set("till", self._till, "ok", "status.till_ok")
+        self._show_standing()
+
+    def _show_standing(self) -> None:
+        if self._known:
+            self._status.set("till", self._till, "ok", "status.till_ok")
+        else:
+            self._status.set("till", self._till, "warning", "status.till_unknown", till=self._till)

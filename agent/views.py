@@ -7,9 +7,10 @@ integer units of 10^-`point_decimals` points. Sentences come in every language (
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from loyalty.quote import Quote, Texts
 
@@ -51,15 +52,19 @@ class PartState(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
 
 
+ReceiptName = Annotated[str, Meta(pattern="^[ -~А-яЁё№]{1,64}$")]
+"""A shift or a receipt number: 1-64 letters, digits and signs. What the server would not book is refused at the till."""
+
+
 class ReceiptRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The receipt as the cash register numbers it; store and till are added by the agent."""
 
     business_day: date
-    shift: str
-    number: str
-    fn: str | None = None
-    fd: str | None = None
-    fp: str | None = None
+    shift: ReceiptName
+    number: ReceiptName
+    fn: ReceiptName | None = None
+    fd: ReceiptName | None = None
+    fp: ReceiptName | None = None
 
 
 class ScanSeen(msgspec.Struct, frozen=True):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +30,19 @@ from agent.situation import Situation
 from agent.status import Status
 from agent.sync import Claimant, Client, Drain, Feed, Listeners, Patience, Report, make_session
 from agent.sync.retry import Bell
-from agent.threads import Worker
+from agent.threads import Run, Worker
 from agent.till import Till, TillSettings
+from agent.views import Part
+from agent.watch import Watch, Watched, WatchedPrinter
 from drivers import registry
 from drivers.base import Kind, Scanner
 from drivers.framing import Framer
 from drivers.printers.escpos.profile import load_profile
+from loyalty.errors import TillmateError
 from loyalty.strict import structure
 from offline_queue import Queue, Reader, Replica
+
+log = logging.getLogger(__name__)
 
 COLUMNS = 42
 """Letters a line of a slip for a till without a printer of ours."""
@@ -60,6 +68,10 @@ class Base:
         """A reader of the queue, for the thread that opens it."""
         return Reader(self.queue_file)
 
+    def crashed(self, part: Part, name: str) -> Callable[[BaseException], None]:
+        """What the guard of a thread shows; the thread says itself when it is well again."""
+        return lambda _: self.status.set(part, name, "down", "status.part_restarted")
+
 
 def make_tills(base: Base) -> dict[str, Till]:
     """One for each [[till]]."""
@@ -82,40 +94,67 @@ def make_tills(base: Base) -> dict[str, Till]:
     return tills
 
 
-def make_printers(base: Base) -> dict[str, PrintLoop]:
+def till_worker(name: str, till: Till) -> Worker:
+    """The thread of a till; the till shows itself what has become of it."""
+    return Worker(f"till-{name}", till.run, lambda _: till.crashed())
+
+
+@dataclass(frozen=True)
+class PrinterDesk:
+    """One printer: its loop, and the thread of the loop."""
+
+    loop: PrintLoop
+    worker: Worker
+
+
+def make_printers(base: Base) -> dict[str, PrinterDesk]:
     """One for each [[printer]]."""
     return {table.name: _printer(base, table) for table in base.config.printer}
 
 
-def _printer(base: Base, table: PrinterTable) -> PrintLoop:
+def _printer(base: Base, table: PrinterTable) -> PrinterDesk:
     settings = PrinterSettings(table.name, load_profile(table.profile), table.width)
-    opener = _opener("printer", table)
-    return PrintLoop(settings, opener, base.queue, base.queue_file, base.status, base.clock)
+    watch, opener = Watch(base.clock), _opener("printer", table)
+    loop = PrintLoop(
+        settings, lambda: WatchedPrinter(watch, opener), base.queue, base.queue_file, base.status, base.clock
+    )
+    return PrinterDesk(loop, _device_worker(base, "printer", table.name, loop.run, watch))
 
 
 def make_scanners(base: Base, tills: Mapping[str, Till]) -> list[Worker]:
-    """One for each [[scanner]] that belongs to a till."""
-    owners = {name: till.id for till in base.config.till for name in till.scanners}
-    return [
-        Worker(f"scanner-{table.name}", _scanner(base, table, tills[owners[table.name]]))
-        for table in base.config.scanner
-        if table.name in owners
-    ]
+    """One for each [[scanner]]."""
+    owners = {name: tills[till.id] for till in base.config.till for name in till.scanners}
+    return [_scanner(base, table, owners[table.name]) for table in base.config.scanner]
 
 
-def _scanner(base: Base, table: ScannerTable, till: Till) -> Callable[..., None]:
-    framer = Framer()
-    link: Link[Scanner] = Link(
-        table.name, _opener("scanner", table), lambda change: _show_scanner(base, change), base.clock, kind="scanner"
-    )
+def _scanner(base: Base, table: ScannerTable, till: Till) -> Worker:
+    watch, opener = Watch(base.clock), _opener("scanner", table)
 
     def emit(scanned: Scanned) -> None:
         till.post(scanned)
 
-    return lambda stop: link.run(
-        stop,
-        lambda device, ended: read_scanner(device, ended, name=table.name, framer=framer, emit=emit, clock=base.clock),
-    )
+    def run(stop: threading.Event) -> None:
+        link: Link[Watched[Scanner]] = Link(
+            table.name,
+            lambda: Watched(watch, opener),
+            lambda change: _show_scanner(base, change),
+            base.clock,
+            kind="scanner",
+        )
+        use = partial(read_scanner, name=table.name, framer=Framer(), emit=emit, clock=base.clock)
+        link.run(stop, use)
+
+    return _device_worker(base, "scanner", table.name, run, watch)
+
+
+def _device_worker(base: Base, kind: Kind, name: str, run: Run, watch: Watch) -> Worker:
+    def hangs() -> bool:
+        hang = watch.hangs()
+        if hang:
+            base.status.set(kind, name, "down", f"status.{kind}_hangs")
+        return hang
+
+    return Worker(f"{kind}-{name}", run, base.crashed(kind, name), hangs=hangs)
 
 
 def _show_scanner(base: Base, change: LinkChanged) -> None:
@@ -169,7 +208,9 @@ def make_sync(base: Base) -> Sync:
         replica=base.replica,
         open_reader=base.open_reader,
         connect=connect,
-        listeners=Listeners(on_claimed, base.situation.on_programme, lambda: _devices(base.status)),
+        listeners=Listeners(
+            on_claimed, base.situation.on_programme, base.situation.on_members, lambda: _devices(base.status)
+        ),
         report=report,
         clock=clock,
         patience=Patience(Bell(clock)),
@@ -205,16 +246,24 @@ def make_backend(base: Base, tills: Mapping[str, Till], health: Health) -> Backe
 
 
 def make_report(base: Base) -> StatusReport:
-    """How this agent is, for people and programs."""
-    with closing(base.open_reader()) as reader:
-        depth = reader.depth()
+    """How this agent is, for people and programs; also when its queue cannot be read."""
     who = base.situation.identity
     return StatusReport(
         version=__version__,
         device=who.device if who else None,
         store=who.store.id if who else None,
         parts=base.status.snapshot(),
-        queue=QueueState(
-            pending=depth.pending, oldest_at=depth.oldest_at, rejected=depth.rejected, last_seq=depth.last_seq
-        ),
+        queue=_queue_state(base),
+    )
+
+
+def _queue_state(base: Base) -> QueueState | None:
+    try:
+        with closing(base.open_reader()) as reader:
+            depth = reader.depth()
+    except TillmateError as error:
+        log.warning("status without_queue error=%s", error)
+        return None
+    return QueueState(
+        pending=depth.pending, oldest_at=depth.oldest_at, rejected=depth.rejected, last_seq=depth.last_seq
     )

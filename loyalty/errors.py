@@ -6,7 +6,7 @@ Subclasses are cut by what the caller must do, not by what went wrong, and live 
     ├── ConfigError                     agent.config          fix the file and restart (exit 78)
     ├── ProgrammeError                  loyalty.programme     fix the programme document
     ├── QueueLocked, QueueDamaged       offline_queue.errors  exit 75, exit 65
-    ├── PortInUse                       agent.app             exit 69
+    ├── PortInUse                       agent.api.server      exit 69
     └── ServerUnreachable, ServerBusy, ServerRejected, NotAuthorised
                                         agent.sync.errors     retry, retry later, keep, call store IT
 

@@ -66,7 +66,7 @@ def money(minor: int, currency: str, language: Language) -> str:
 def percent(basis_points: int, language: Language) -> str:
     """Return a rate without idle zeros: "5%", "2,5 %"."""
     whole, fraction = divmod(basis_points, 100)
-    digits = f"{whole}.{fraction:02}".rstrip("0").rstrip(".") if fraction else str(whole)
+    digits = f"{whole}.{fraction:02}".rstrip("0") if fraction else str(whole)
     digits = digits.replace(".", text("number.decimal", language))
     return text("number.percent", language, digits=digits).replace(" ", NO_BREAK)
 

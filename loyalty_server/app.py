@@ -22,7 +22,8 @@ from loyalty.wire import ChangesPage, ClaimReply, ClaimRequest, EventReply, Hear
 from loyalty_server.changes import changes_since
 from loyalty_server.devices import Device, claim
 from loyalty_server.edge import Server, authenticate, decode, json_reply, read_body
-from loyalty_server.enrolment.routes import Enrolment
+from loyalty_server.enrolment.pages import trouble_page
+from loyalty_server.enrolment.routes import Enrolment, wanted_language
 from loyalty_server.enrolment.sender import Sender
 from loyalty_server.enrolment.wording import Wordings
 from loyalty_server.heartbeat import note_heartbeat
@@ -140,8 +141,8 @@ def _on_refused(_: Request, error: Exception) -> Response:
     return reply(error.problem) if isinstance(error, Refused) else reply(problem("internal"))
 
 
-def _on_busy(_: Request, __: Exception) -> Response:
-    return reply(problem("busy"))
+def _on_busy(request: Request, _: Exception) -> Response:
+    return _trouble(request, "busy")
 
 
 def _on_http(_: Request, error: Exception) -> Response:
@@ -155,5 +156,13 @@ def _on_http(_: Request, error: Exception) -> Response:
 
 def _on_failure(request: Request, _: Exception) -> Response:
     """An unforeseen exception: uvicorn logs it; the client learns that the outcome is unknown."""
-    log.error("failure method=%s route=%s", request.method, request.scope.get("route"))
-    return reply(problem("internal"))
+    log.error("failure method=%s", request.method)
+    return _trouble(request, "internal")
+
+
+def _trouble(request: Request, code: str) -> Response:
+    """A problem for a till, a page for a customer."""
+    said = problem(code)
+    if request.url.path.lower().startswith("/e/"):
+        return trouble_page(wanted_language(request), said.status)
+    return reply(said)

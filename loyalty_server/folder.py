@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from alembic.util import CommandError
+
 from loyalty.errors import TillmateError
 from loyalty_server.changes import begin_incarnation
 from loyalty_server.keys import Keys, load_keys, save_keys
@@ -65,8 +67,12 @@ class DataFolder:
             raise NotInitialised(f"{self.path} has no server.db: run tillmate-server init")
         keys = self._keys()
         database = Database(sqlite_url(self.database_file))
-        if not is_current(database):
-            upgrade(database)
+        try:
+            if not is_current(database):
+                upgrade(database)
+        except CommandError as error:
+            database.close()
+            raise NotInitialised(f"{self.database_file} was made by another version of this program") from error
         return database, keys
 
     def _keys(self) -> Keys:

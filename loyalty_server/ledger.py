@@ -103,7 +103,8 @@ def _values(entry: Entry, now: datetime) -> dict[str, object]:
 def _lines(connection: Connection) -> Iterator[tuple[object, ...]]:
     same = and_(*(ledger.c[name] == receipts.c[name] for name in RECEIPT))
     of_receipts = select(receipts, ledger.c.kind, ledger.c.points, ledger.c.booked_at, ledger.c.member.label("owner"))
-    by_time = of_receipts.select_from(receipts.outerjoin(ledger, same)).order_by(receipts.c.at, receipts.c.row_id)
+    by_time = of_receipts.select_from(receipts.outerjoin(ledger, same))
+    by_time = by_time.order_by(receipts.c.at, receipts.c.device, receipts.c.epoch, receipts.c.seq)
     others = select(ledger).where(ledger.c.number.is_(None)).order_by(ledger.c.id)
     for row in connection.execute(others):
         at, booked = row.at.isoformat(), row.booked_at.isoformat()

@@ -43,6 +43,7 @@ def serve(app: ASGIApp, listener: socket.socket, stop: threading.Event, ready: C
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="warning",  # access lines would hold the tokens of enrolment addresses
         access_log=False,
         proxy_headers=False,
         server_header=False,

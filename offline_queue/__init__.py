@@ -3,10 +3,11 @@
 queue.db is precious: sales, print jobs and the rows on their way to the server, written by one thread, bound by a hash
 chain, durable before anybody is told. members.db is a replica that can be thrown away and fetched again.
 
-`Queue` takes operations (`CommitSale`, `AppendRow`, `AddJob`, `SetJob`, `SettleRows`, `ReserveTokens`, `BeginEpoch`);
-`Reader` answers questions; `Replica` is the members' side of it.
+`Queue` takes operations (`CommitSale`, `QueueEnrolment`, `SetJob`, `SettleRows`,
+`ReserveTokens`, `BeginEpoch`); `Reader` answers questions; `Replica` is the members' side of it.
 """
 
+from offline_queue.enrolments import QueueEnrolment
 from offline_queue.errors import (
     QueueClosed,
     QueueDamaged,
@@ -16,8 +17,8 @@ from offline_queue.errors import (
     QueueUnclaimed,
     UnknownJob,
 )
-from offline_queue.outbox import AppendRow, BeginEpoch, RejectedRow, SettleRows, StoredRow, first_broken
-from offline_queue.print_jobs import AddJob, Job, JobState, NewJob, SetJob
+from offline_queue.outbox import BeginEpoch, RejectedRow, SettleRows, StoredRow, first_broken
+from offline_queue.print_jobs import Job, JobState, NewJob, SetJob
 from offline_queue.reader import Depth, Reader
 from offline_queue.replica import Found, Replica, ReplicaAge, ReplicaReader
 from offline_queue.replica_writer import ReplicaWriter
@@ -27,8 +28,6 @@ from offline_queue.transaction import Operation, Transaction
 from offline_queue.writer import Changed, Queue
 
 __all__ = [
-    "AddJob",
-    "AppendRow",
     "BeginEpoch",
     "Changed",
     "CommitSale",
@@ -43,6 +42,7 @@ __all__ = [
     "Queue",
     "QueueClosed",
     "QueueDamaged",
+    "QueueEnrolment",
     "QueueFull",
     "QueueLocked",
     "QueueMismatch",

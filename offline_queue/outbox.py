@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from loyalty.chain import GENESIS, row_hash
-from loyalty.wire import SCHEMA, Enrolment, Problem, Row, Sale, Verdict
+from loyalty.wire import SCHEMA, Problem, Row, Verdict
 from offline_queue.errors import QueueMismatch, QueueUnclaimed
 from offline_queue.transaction import Transaction
 
@@ -76,19 +76,6 @@ def append(transaction: Transaction, kind: Kind, at: datetime, body: bytes) -> i
     )
     transaction.run("UPDATE queue_state SET last_seq = ?, last_hash = ?", (seq, digest))
     return seq
-
-
-@dataclass(frozen=True)
-class AppendRow:
-    """Queue something that is no sale; the result is its seq."""
-
-    kind: Kind
-    at: datetime
-    body: Enrolment | Sale
-
-    def apply(self, transaction: Transaction) -> int:
-        """Raises QueueUnclaimed."""
-        return append(transaction, self.kind, self.at, msgspec.json.encode(self.body))
 
 
 @dataclass(frozen=True)

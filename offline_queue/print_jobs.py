@@ -51,17 +51,6 @@ def add(transaction: Transaction, job: NewJob) -> int:
 
 
 @dataclass(frozen=True)
-class AddJob:
-    """Queue a print job that belongs to no new sale; the result is its id."""
-
-    job: NewJob
-
-    def apply(self, transaction: Transaction) -> int:
-        """Never refused."""
-        return add(transaction, self.job)
-
-
-@dataclass(frozen=True)
 class SetJob:
     """Say what became of a job; `note` is a code for the log and the screen, "" = nothing to say."""
 

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 
 from loyalty.chain import GENESIS
-from loyalty.wire import Problem, ReceiptId, Sale
+from loyalty.wire import Problem, Sale
 from offline_queue import store
 from offline_queue.outbox import RejectedRow, StoredRow
 from offline_queue.print_jobs import Job, JobState
-from offline_queue.sales import SALE_BY_ID, SALE_BY_RECEIPT, StoredSale, receipt_key
+from offline_queue.sales import SALE_BY_ID, StoredSale
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,10 @@ WHERE state IN (SELECT value FROM json_each(?)) AND printer = ifnull(?, printer)
 """
 _JOB = """
 SELECT id, printer, document, sale_id, state, note, created_at, changed_at FROM print_jobs WHERE id = ?
+"""
+_LAST_TRIED = """
+SELECT id, printer, document, sale_id, state, note, created_at, changed_at FROM print_jobs
+WHERE printer = ? AND state NOT IN ('queued', 'held') ORDER BY id DESC LIMIT 1
 """
 
 
@@ -94,11 +98,6 @@ class Reader:
         found = self._one(SALE_BY_ID, (sale_id,))
         return StoredSale(*found) if found else None
 
-    def sale_by_receipt(self, receipt: ReceiptId) -> StoredSale | None:
-        """A committed sale by its paper receipt."""
-        found = self._one(SALE_BY_RECEIPT, (receipt_key(receipt),))
-        return StoredSale(*found) if found else None
-
     def own_sales(self, member: str, after_seq: int) -> list[Sale]:
         """This till's sales of a member behind row `after_seq`, without those that the server rejected, oldest first."""
         return [msgspec.json.decode(body, type=Sale) for (body,) in self._all(_OWN_SALES, (member, after_seq))]
@@ -106,6 +105,11 @@ class Reader:
     def job(self, job_id: int) -> Job | None:
         """One print job."""
         found = self._one(_JOB, (job_id,))
+        return Job(*found) if found else None
+
+    def last_tried(self, printer: str) -> Job | None:
+        """The newest job of a printer that it was given, whatever became of it."""
+        found = self._one(_LAST_TRIED, (printer,))
         return Job(*found) if found else None
 
     def jobs(self, states: Sequence[JobState], printer: str | None = None) -> list[Job]:

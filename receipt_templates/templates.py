@@ -2,7 +2,7 @@
 
 A template is a sandboxed Jinja2 text that makes line markup (see `markup`). It sees the fields listed here and nothing
 else; a field that is not given is None, and a field that nobody knows is an error, in the caller and in the template.
-All values are finished text in the customer's language; only `copy` (a flag) and `progress_bp` (0..10000) are not.
+All values are finished text in the customer's language; only `copy`, `card_only` (flags) and `progress_bp` (0..10000) are not.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Language = Literal["ru", "en"]
 
 _INVITATION = frozenset({"shop", "at", "copy", "qr", "qr_host", "valid_until", "valid_days"})
 _FIGURES = frozenset({"receipt_number", "total", "discount", "pay", "earned", "redeemed", "prompt"})
-_MEMBER = frozenset({"balance", "as_of", "tier", "to_next", "progress_bp"})
+_MEMBER = frozenset({"balance", "as_of", "tier", "to_next", "progress_bp", "card_only"})
 
 FIELDS: Mapping[str, frozenset[str]] = {
     "sale": _INVITATION | _FIGURES | _MEMBER,

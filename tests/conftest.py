@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+CHROMIUM = Path("/usr/bin/chromium")
 
 settings.register_profile("tillmate", deadline=None)  # a busy machine is not a failure
 settings.load_profile("tillmate")
@@ -27,3 +31,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def size(pytestconfig: pytest.Config) -> Callable[[int, int], int]:
     """`size(small, full)`: how many, in this run."""
     return lambda small, full: full if pytestconfig.getoption("--full") else small
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Debian's Chromium; tests of the pages skip where it is missing, except in CI."""
+    if not CHROMIUM.exists():
+        assert not os.environ.get("CI"), f"{CHROMIUM} is missing: apt-get install chromium"
+        pytest.skip(f"{CHROMIUM} is not installed")
+    return str(CHROMIUM)

@@ -45,6 +45,12 @@ class AdminUnreachable(TillmateError):
     code: ClassVar[str] = "admin_unreachable"
 
 
+class SocketUnusable(TillmateError):
+    """The socket cannot be made in the state folder: no rights, or a path of more than about 100 bytes."""
+
+    code: ClassVar[str] = "state_folder"
+
+
 class CommandRefused(TillmateError):
     """The command cannot be done; `reason` is a stable code."""
 
@@ -96,14 +102,21 @@ class AdminSocket:
         self._listener: socket.socket | None = None
 
     def bind(self) -> None:
-        """Make the socket. A left-over of a killed agent is replaced: the queue's lock keeps a second agent away."""
+        """Make the socket. A left-over of a killed agent is replaced: the queue's lock keeps a second agent away.
+
+        Raises SocketUnusable.
+        """
         if sys.platform == "win32":
             return
-        self._path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(str(self._path))
-        self._path.chmod(0o600)  # nobody can connect before listen()
-        listener.listen(8)
+        try:
+            self._path.unlink(missing_ok=True)
+            listener.bind(str(self._path))
+            self._path.chmod(0o600)  # nobody can connect before listen()
+            listener.listen(8)
+        except OSError as error:
+            listener.close()
+            raise SocketUnusable(f"{self._path}: {error}", folder=str(self._path.parent)) from error
         listener.settimeout(0.2)
         self._listener = listener
 

@@ -7,11 +7,12 @@ from typing import Final
 import msgspec
 from starlette.responses import Response
 
+from agent.problems import Table, problem
 from loyalty.wire import Problem
 
 RETRY_AFTER: Final = "1"
 
-_TABLE: Final[dict[str, tuple[int, bool, str]]] = {
+_TABLE: Final[Table] = {
     "host": (421, False, "The Host header is not one of this agent's own addresses"),
     "origin": (403, False, "Pages of this origin may not ask"),
     "no_origin": (403, False, "A browser must name its origin for this method"),
@@ -37,18 +38,16 @@ _TABLE: Final[dict[str, tuple[int, bool, str]]] = {
 
 def refusal(code: str, detail: str = "") -> Problem:
     """Make the problem of that code; an unknown code is a mistake of the programmer (KeyError)."""
-    status, retryable, title = _TABLE[code]
-    kind = f"urn:tillmate:problem:{code}"
-    return Problem(type=kind, title=title, status=status, code=code, retryable=retryable, detail=detail)
+    return problem(code, detail, _TABLE)
 
 
-def respond(problem: Problem) -> Response:
+def respond(refused: Problem) -> Response:
     """The problem as an HTTP response. Where the body was not read the connection closes."""
     headers = {}
-    if problem.status == 401:
+    if refused.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if problem.status == 503:
+    if refused.status == 503:
         headers["Retry-After"] = RETRY_AFTER
-    if problem.status in (408, 413):
+    if refused.status in (408, 413):
         headers["Connection"] = "close"
-    return Response(msgspec.json.encode(problem), problem.status, headers, "application/problem+json")
+    return Response(msgspec.json.encode(refused), refused.status, headers, "application/problem+json")

@@ -11,18 +11,21 @@ from agent.checkout.model import (
     Effect,
     Finding,
     FindMember,
+    Known,
     MemberFound,
     Offer,
+    Refreshed,
     Respond,
     State,
 )
 from agent.checkout.offer import make_offer
 from agent.checkout.view import view
-from agent.messages import Identify, Reply, Scanned
+from agent.messages import Identify, Scanned
 from agent.problems import problem
 from agent.views import CodeKind, Identified
 from loyalty.codes import MemberCard, Product, classify
 from loyalty.i18n import texts
+from loyalty.quote import Refusal
 
 NOTICE_STAYS = 10.0
 """Seconds that "not a loyalty code" and the like stay on the screen."""
@@ -43,7 +46,7 @@ def on_scan(state: State, event: Scanned, context: Context) -> Step:
     if isinstance(code, Product):
         return state, ()
     if isinstance(code, MemberCard):
-        return _find(state, code.card, None, event.device)
+        return _find(state, Finding(code.card, device=event.device))
     return _not_loyalty(state, context), (Announce(event.device, "not_loyalty"),)
 
 
@@ -53,9 +56,14 @@ def on_identify(state: State, event: Identify, context: Context) -> Step:
         return state, (Respond(event.reply, problem("no_programme")),)
     code = classify(event.code.encode("utf-8", "replace"), context.rules)
     if isinstance(code, MemberCard):
-        return _find(state, code.card, event.reply, "")
+        return _find(state, Finding(code.card, reply=event.reply))
     after = _not_loyalty(state, context)
     return after, (Respond(event.reply, Identified("not_loyalty", view(after, context))),)
+
+
+def on_refreshed(state: State, event: Refreshed, context: Context) -> Step:  # noqa: ARG001 - one shape for all handlers
+    """Look up again whose card is attached: a member may have become known, or his balance newer."""
+    return _find(state, Finding(state.attached.card)) if state.attached and context.ready else (state, ())
 
 
 def on_found(state: State, event: MemberFound, context: Context) -> Step:
@@ -63,13 +71,15 @@ def on_found(state: State, event: MemberFound, context: Context) -> Step:
     finding = state.finding
     if finding is None or finding.card != event.card:
         return state, ()
+    if finding.reply is None and finding.device is None:
+        return _freshen(replace(state, finding=None), event.known, context), ()
     attached = Attached(event.card, event.known)
     after = replace(begin(state), finding=None, attached=attached, unknown=False, notice=None, notice_until=None)
     after = _requote(after, context) if after.offer else replace(after, idle_at=context.tick + MEMBER_STAYS)
     kind: CodeKind = "member_card" if event.known else "card_only"
-    if finding.reply is None:
-        return after, (Announce(finding.device, kind),)
-    return after, (Respond(finding.reply, Identified(kind, view(after, context))),)
+    if finding.reply is not None:
+        return after, (Respond(finding.reply, Identified(kind, view(after, context))),)
+    return after, (Announce(finding.device or "", kind),)
 
 
 def begin(state: State) -> State:
@@ -82,8 +92,18 @@ def notice(state: State, key: str, context: Context) -> State:
     return replace(state, notice=texts(key), notice_until=context.tick + NOTICE_STAYS)
 
 
-def _find(state: State, card: str, reply: Reply | None, device: str) -> Step:
-    return replace(state, finding=Finding(card, reply, device)), (FindMember(card),)
+def _find(state: State, finding: Finding) -> Step:
+    return replace(state, finding=finding), (FindMember(finding.card),)
+
+
+def _freshen(state: State, known: Known | None, context: Context) -> State:
+    """Take over what is known of the member now. A replica that knows nobody any more makes no member a stranger."""
+    if state.attached is None or known is None or known == state.attached.known:
+        return state
+    after = replace(state, attached=Attached(state.attached.card, known))
+    if after.offer is None:
+        return after
+    return _requote(after, replace(context, now=after.offer.at, programme=after.offer.programme))
 
 
 def _not_loyalty(state: State, context: Context) -> State:
@@ -92,21 +112,25 @@ def _not_loyalty(state: State, context: Context) -> State:
 
 
 def _requote(state: State, context: Context) -> State:
-    """Quote the open receipt again for the card that has just joined it.
+    """Quote the open receipt again for the card that has just joined it, or for what is known of its member now.
 
-    Points of another card are not spent for this one. Where the money stays as the POS knows it, its quote id stays
-    too; where it changes, the old quote can still be committed, because the receipt may be closed already.
+    Points of another card are not spent for this one, nor any that the member does not have any more. Where the money is
+    as the POS knows it, its quote id stays too; where it is not, the quote that the POS knows can still be committed,
+    because the receipt may be closed already.
     """
     old, programme = state.offer, context.programme
     if old is None or programme is None:
         return state
     same_card = old.attached is not None and state.attached is not None and old.attached.card == state.attached.card
+    answered = state.previous or old
     made = make_offer(context, programme, old.basket, old.redeem if same_card else 0, state.attached, None)
-    if not isinstance(made, Offer):
-        return replace(state, offer=None, previous=old)
-    if _money(made) == _money(old):
-        return replace(state, offer=replace(made, id=old.id))
-    return replace(state, offer=made, previous=old)
+    if isinstance(made, Refusal):
+        made = make_offer(context, programme, old.basket, 0, state.attached, None)
+    if isinstance(made, Refusal):
+        return replace(state, offer=None, previous=answered)
+    if _money(made) == _money(answered):
+        made = replace(made, id=answered.id)
+    return replace(state, offer=made, previous=answered)
 
 
 def _money(offer: Offer) -> tuple[object, ...]:

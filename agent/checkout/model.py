@@ -55,18 +55,21 @@ class Offer:
     quote: Quote
     attached: Attached | None
     state: MemberState | None  # the member as the engine was told, with his counters rolled to the receipt's day
-    token: str | None  # the enrolment token for its slip; None with a card
+    token: str | None  # the enrolment token on its slip; None with a card
     programme: Programme
     store: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A card is being looked up. `reply` is the POS that asked, None for a scan of `device`."""
+    """A card is being looked up: for the POS that waits for `reply`, or for a scan of `device`.
+
+    With neither it is the card that is attached already, looked up again because something fresher may be known.
+    """
 
     card: str
-    reply: Reply | None
-    device: str
+    reply: Reply | None = None
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,11 @@ class State:
 
     attached: Attached | None = None
     offer: Offer | None = None
-    previous: Offer | None = None  # what the POS may still hold after a card was scanned into the open receipt
+    previous: Offer | None = None  # the offer as the POS was told it, where `offer` has been made anew since
     token: str | None = None  # the enrolment token of the open receipt
     finding: Finding | None = None
     storing: Storing | None = None
-    waiting: tuple[TillEvent, ...] = ()  # came while finding or storing
+    waiting: tuple[TillEvent | Refreshed, ...] = ()  # came while finding or storing
     sold: View | None = None  # the last sale, shown until the next one begins
     unknown: bool = False  # the last scan was not a loyalty code
     notice: Texts | None = None
@@ -162,7 +165,7 @@ class Woke:
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """Context changed: a programme arrived, the device was claimed."""
+    """Something is known anew: a programme arrived, the device was claimed, the replica has taken over a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +247,7 @@ class Announce:
 class Again:
     """Take this event again, before new ones."""
 
-    event: TillEvent
+    event: TillEvent | Refreshed
 
 
 @dataclass(frozen=True, slots=True)

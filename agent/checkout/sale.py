@@ -54,7 +54,7 @@ def on_basket(state: State, event: PutBasket, context: Context) -> Step:
 
 def on_commit(state: State, event: CommitSale, context: Context) -> Step:
     """Store the sale of that quote; a quote that is not open any more may have been stored before."""
-    offer = next((each for each in (state.offer, state.previous) if each and each.id == event.quote_id), None)
+    offer = _wanted(state, event)
     if offer is None or context.store is None:
         return replace(state, storing=Storing(event, None)), (FindSale(event.quote_id),)
     if event.redeemed != offer.quote.redeemed:
@@ -102,8 +102,10 @@ def on_cancel(state: State, event: CancelBasket, context: Context) -> Step:  # n
 def on_enrol(state: State, event: Enrol, context: Context) -> Step:
     """A QR without a sale."""
     token = context.next_token
-    if not context.ready or token is None:
+    if not context.ready:
         return state, (Respond(event.reply, problem("no_programme")),)
+    if token is None:
+        return state, (Respond(event.reply, problem("busy")),)
     url = enrolment_token.url(context.enrolment_url, token)
     slip = enrolment_slip(context, url) if context.prints else None
     return state, (TakeToken(), StoreEnrolment(token, url, slip, event.reply))
@@ -114,6 +116,17 @@ def on_recovered(state: State, event: Recovered, context: Context) -> Step:  # n
     replies = [each.reply for each in (state.finding, state.storing and state.storing.call) if each and each.reply]
     after = notice(replace(state, finding=None, storing=None), "till.recovered", context)
     return after, tuple(Respond(reply, problem("internal")) for reply in replies)
+
+
+def _wanted(state: State, call: CommitSale) -> Offer | None:
+    """The offer of that quote, as it is now; but a QR that the POS prints by itself must be the one of the sale.
+
+    So where a card has joined the receipt behind an answer with a QR, the POS that prints gets what it was answered:
+    the points wait behind that QR, for the holder of the card too.
+    """
+    offers = [each for each in (state.offer, state.previous) if each and each.id == call.quote_id]
+    with_qr = [each for each in offers if each.token and call.prints == "pos"]
+    return next(iter(with_qr or offers), None)
 
 
 def _empty(state: State) -> State:

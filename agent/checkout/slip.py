@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from agent.checkout.model import Attached, Context, Offer
 from agent.views import SlipData
 from loyalty import enrolment_token, i18n
+from loyalty.money import BASIS
 from loyalty.programme import Programme
 from loyalty.quote import ToNextTier
 from receipt_templates.document import Document
@@ -51,7 +52,7 @@ def slip_data(offer: Offer, context: Context) -> SlipData:
 
 def _member(offer: Offer, attached: Attached, context: Context) -> dict[str, object]:
     if attached.known is None:
-        return {}
+        return {"card_only": True}
     quote, programme = offer.quote, offer.programme
     as_of = attached.state.as_of
     old = as_of is not None and offer.at - as_of > _FRESH
@@ -59,7 +60,7 @@ def _member(offer: Offer, attached: Attached, context: Context) -> dict[str, obj
         "balance": _balance(quote.balance_after, programme, context),
         "as_of": _moment(as_of, programme, context) if old and as_of else None,
         "tier": _tier(programme, quote.tier_after, context),
-        "to_next": _to_next(quote.to_next_tier, programme, context) if quote.to_next_tier else None,
+        **(_next_tier(quote.to_next_tier, programme, context) if quote.to_next_tier else {}),
     }
 
 
@@ -84,7 +85,8 @@ def _tier(programme: Programme, tier: str | None, context: Context) -> str | Non
     return i18n.named(names.get(tier, {}), context.language, tier) if tier else None
 
 
-def _to_next(missing: ToNextTier, programme: Programme, context: Context) -> str:
+def _next_tier(missing: ToNextTier, programme: Programme, context: Context) -> dict[str, object]:
+    """What is missing in words, and how far the shorter of the ways has been gone."""
     language = context.language
     ways = []
     if missing.purchases is not None:
@@ -92,7 +94,22 @@ def _to_next(missing: ToNextTier, programme: Programme, context: Context) -> str
     if missing.turnover is not None:
         ways.append(i18n.money(missing.turnover, programme.header.currency, language))
     way = i18n.text("prompt.or", language, first=ways[0], second=ways[1]) if len(ways) > 1 else "".join(ways)
-    return i18n.text("slip.to_next", language, tier=_tier(programme, missing.tier, context) or "", missing=way)
+    tier = _tier(programme, missing.tier, context) or ""
+    return {
+        "to_next": i18n.text("slip.to_next", language, tier=tier, missing=way),
+        "progress_bp": _progress(missing, programme),
+    }
+
+
+def _progress(missing: ToNextTier, programme: Programme) -> int | None:
+    left = {"purchases": missing.purchases, "turnover": missing.turnover}
+    conditions = [condition for tier in programme.tiers if tier.id == missing.tier for condition in tier.any_of]
+    gone = [
+        BASIS * max(condition.at_least - rest, 0) // condition.at_least
+        for condition in conditions
+        if (rest := left[condition.counter]) is not None
+    ]
+    return max(gone, default=None)
 
 
 def _moment(at: datetime, programme: Programme, context: Context) -> str:

@@ -3,6 +3,7 @@
     idle -- scan or identify --> finding --> member | card_only           (an unknown code leaves everything as it is)
       basket --> offer, asked again as often as the POS likes; a card scanned meanwhile joins or replaces the member
       commit --> storing --> sold --> idle with the next basket or scan, or after a while
+    news of the replica --> the attached card is looked up again, and the receipt quoted again where that changes it
 
 While something is being found or stored, whatever comes waits and is taken again afterwards, in its order.
 """
@@ -42,7 +43,7 @@ WAITING = 64
 
 def step(state: State, event: Event, context: Context) -> Step:
     """Take one event. Never raises; each PosCall gets exactly one Respond or StoreEnrolment, now or in a later step."""
-    if state.busy and isinstance(event, TillEvent):
+    if state.busy and isinstance(event, TillEvent | Refreshed):
         return _wait(state, event)
     after, effects = _HANDLERS[type(event)](_fade(state, context), event, context)
     if after.waiting and not after.busy:
@@ -51,7 +52,7 @@ def step(state: State, event: Event, context: Context) -> Step:
     return _paint(state, after, effects, context)
 
 
-def _nothing(state: State, event: Woke | Refreshed, context: Context) -> Step:  # noqa: ARG001 - one shape for all handlers
+def _nothing(state: State, event: Woke, context: Context) -> Step:  # noqa: ARG001 - one shape for all handlers
     return state, ()
 
 
@@ -67,12 +68,14 @@ _HANDLERS: dict[type, Callable[[State, Any, Context], Step]] = {
     Enrol: sale.on_enrol,
     Recovered: sale.on_recovered,
     Woke: _nothing,
-    Refreshed: _nothing,
+    Refreshed: cards.on_refreshed,
 }
 
 
-def _wait(state: State, event: TillEvent) -> Step:
-    if len(state.waiting) < WAITING:
+def _wait(state: State, event: TillEvent | Refreshed) -> Step:
+    if isinstance(event, Refreshed) and event in state.waiting:
+        return state, ()
+    if isinstance(event, Refreshed) or len(state.waiting) < WAITING:
         return replace(state, waiting=(*state.waiting, event)), ()
     if isinstance(event, Scanned):
         return state, (Dropped(),)

@@ -87,5 +87,11 @@ def sold_view(offer: Offer, sold: Sold, context: Context) -> View:
         total=quote.total,
         currency=header.currency,
         point_decimals=header.point_decimals,
-        say=texts("till.say_sold") if attached else texts("till.say_sold_no_card") if sold.token else {},
+        say=_thank(attached, sold),
     )
+
+
+def _thank(attached: Attached | None, sold: Sold) -> Texts:
+    if attached is None:
+        return texts("till.say_sold_no_card") if sold.token else {}
+    return texts("till.say_sold") if attached.known else texts("till.say_sold_card_only")

@@ -53,7 +53,13 @@ class Claimant:
         return bool(self._code)
 
     def claim(self) -> Identity:
-        """One attempt. Raises what the server has against it, QueueMismatch and IdentityDamaged."""
+        """One attempt, or the identity that an earlier one has made already.
+
+        Raises what the server has against it, QueueMismatch and IdentityDamaged.
+        """
+        known = identity.load(self._folder)
+        if known is not None:
+            return known
         key = identity.claim_key(self._folder)
         machine = identity.machine_id(self._folder)
         request = ClaimRequest(

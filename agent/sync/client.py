@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import requests
+from urllib3.exceptions import ProtocolError
 
 from agent.clock import Clock
 from agent.identity import Identity
@@ -43,6 +44,10 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PORTS = {"http": 80, "https": 443}
 
 T = TypeVar("T")
+
+
+class _HungUp(ServerUnreachable):
+    """The connection was closed before the whole reply was there."""
 
 
 class Client:
@@ -126,6 +131,16 @@ class Client:
         return headers
 
     def _send(self, request: requests.Request) -> Answer:
+        """Send; once more at once where the server hung up, as it does with a connection that was idle for long.
+
+        Every call of the protocol may be repeated, so it does not matter whether it was heard the first time.
+        """
+        try:
+            return self._send_once(request)
+        except _HungUp:
+            return self._send_once(request)
+
+    def _send_once(self, request: requests.Request) -> Answer:
         prepared = self._session.prepare_request(request)
         try:
             with self._session.send(prepared, timeout=TIMEOUTS, stream=True, allow_redirects=False) as response:
@@ -135,7 +150,8 @@ class Client:
         except requests.exceptions.SSLError as error:
             raise ServerUnreachable(f"the connection is not safe: {error}", "tls") from error
         except requests.exceptions.RequestException as error:
-            raise ServerUnreachable(f"{type(error).__name__}: {error}", "network") from error
+            hung_up = any(isinstance(cause, ProtocolError) for cause in error.args)
+            raise (_HungUp if hung_up else ServerUnreachable)(f"{type(error).__name__}: {error}", "network") from error
 
     def _body(self, response: requests.Response) -> bytes:
         deadline = self._clock.monotonic() + DEADLINE

@@ -24,7 +24,7 @@ ResultT = TypeVar("ResultT")
 PATIENCE_WITH_DISK = 30.0
 """Seconds for the queue's writer to note an answer."""
 MOST_GAPS = 3
-"""Answers of `gap` without any progress between them, before the server counts as confused."""
+"""Answers of `gap` without any progress between them, before the server is given a pause."""
 
 
 class Writer(Protocol):
@@ -105,6 +105,7 @@ class Delivery:
         """The server was restored from a backup, or never got an earlier batch: send again from there."""
         self._gaps += 1
         if not 1 <= expect < self._next or self._gaps > MOST_GAPS:
+            self._gaps = 0  # after a pause it may speak of gaps again
             raise ServerUnreachable(f"gap with expect={expect} for a batch from {self._next} on", "reply")
         self._next = expect
 

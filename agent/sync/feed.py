@@ -73,7 +73,6 @@ class Feed:
             return None
         identity = self._patience.carry_out(self._claimant.claim, stop, self._failed)
         if identity is not None:
-            self._report.reached("feed")
             self._listeners.on_claimed(identity)
         return identity
 

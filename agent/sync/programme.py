@@ -47,7 +47,8 @@ class ProgrammeBook:
     def take(self, programmes: Programmes) -> None:
         """Take over and keep what the server says.
 
-        Raises BadSignature, ProgrammeError or OldRevision; then the one in force stays.
+        Raises BadSignature, ProgrammeError or OldRevision; then the one in force stays. Raises QueueFull when it could
+        not be kept.
         """
         self._take(programmes)
         write_private(self._path, msgspec.json.encode(programmes))

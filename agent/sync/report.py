@@ -52,6 +52,7 @@ class Report:
         self._lock = threading.RLock()
         self._troubles: dict[Road, _Trouble] = {}
         self._unclaimed = False
+        self._met = False  # the server has answered once since the start
         self._halt: Halt | None = None
         self._pending = 0
         self._rejected = 0
@@ -76,6 +77,7 @@ class Report:
         with self._lock:
             trouble = self._troubles.pop(road, None)
             self._unclaimed = False
+            self._met = True
             self._show()
         if trouble:
             seconds = int((self._clock.now() - trouble.since).total_seconds())
@@ -111,19 +113,19 @@ class Report:
 
     def _show(self) -> None:
         state, key, params = self._network()
-        self._board.set("network", NAME, state, f"status.network.{key}", **params)
+        self._board.set("network", NAME, state, key, **params)
         state, key, params = self._queue()
         self._board.set("queue", NAME, state, f"status.queue.{key}", **params)
 
     def _network(self) -> tuple[Health, str, dict[str, str | int]]:
         if self._unclaimed:
-            return "down", "unclaimed", {}
+            return "down", "status.network.unclaimed", {}
         if not self._troubles:
-            return "ok", "ok", {}
+            return ("ok", "status.network.ok", {}) if self._met else ("warning", "status.network.connecting", {})
         trouble = min(self._troubles.values(), key=lambda each: each.since)
         state, key = _words(trouble.error)
         since = f"{trouble.since.astimezone():%H:%M}"
-        return state, key, {"since": since, "count": self._pending, "why": str(trouble.error.params.get("why", ""))}
+        return state, key, {**trouble.error.params, "since": since, "count": self._pending}
 
     def _queue(self) -> tuple[Health, str, dict[str, str | int]]:
         if self._halt:
@@ -138,14 +140,14 @@ class Report:
 
 
 def _words(error: TillmateError) -> tuple[Health, str]:
-    """State and key of the network part for a failed attempt."""
+    """State and key of the network part for a failed attempt; trouble of our own speaks for itself."""
     match error:
         case ServerUnreachable(reason="tls"):
-            return "down", "tls"
+            return "down", "status.network.tls"
         case ServerUnreachable():
-            return "warning", "offline"
+            return "warning", "status.network.offline"
         case ServerBusy():
-            return "warning", "busy"
+            return "warning", "status.network.busy"
         case NotAuthorised() | ServerRejected():
-            return "down", "refused"
-    return "warning", "local"
+            return "down", "status.network.refused"
+    return "down", error.key

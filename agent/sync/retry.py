@@ -1,7 +1,8 @@
 """Patience: one series of attempts for ever, with full jitter, ended by the stop event and cut short by `wake`.
 
-Full jitter = a uniform wait from nothing to a window that doubles up to a minute, so that a fleet of tills that lost its
-server together does not come back together. A server that says when to return is taken at its word.
+Full jitter = a uniform wait from nothing to a window that doubles up to a minute (five minutes after an hour in vain), so
+that a fleet of tills that lost its server together does not come back together. A server that says when to return is
+taken at its word.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ T = TypeVar("T")
 
 _SLICE = 0.2
 _DOUBLINGS = 16
+_LONG = 3600.0
+"""Seconds of waiting in vain after which ..."""
+_SLOWER = 5
+"""... the longest wait is so many times as long."""
 
 
 class Waits(Protocol):
@@ -98,9 +103,10 @@ class Patience:
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         error = _error(state)
+        longest = self._longest * (_SLOWER if state.idle_for >= _LONG else 1)
         if isinstance(error, (NotAuthorised, ServerRejected)):
-            return self._chance.uniform(self._longest / 2, self._longest)
-        window = min(self._longest, self._first * 2 ** min(state.attempt_number - 1, _DOUBLINGS))
+            return self._chance.uniform(longest / 2, longest)
+        window = min(longest, self._first * 2 ** min(state.attempt_number - 1, _DOUBLINGS))
         jitter = self._chance.uniform(0.0, window)
         return error.retry_after + jitter if isinstance(error, ServerBusy) else jitter
 

@@ -59,6 +59,7 @@ class Listeners:
 
     on_claimed: Callable[[Identity], None]
     on_programme: Callable[[Programme], None]
+    on_members: Callable[[], None]
     health: Callable[[], Mapping[str, str]]
     """For the heartbeat: device name -> state word."""
 
@@ -121,14 +122,15 @@ class Rounds:
             return  # a server that is being set up; members may be there already
         if fresh is None:
             return
-        programmes, self._etag = fresh
+        programmes, etag = fresh
         try:
             self._shelf.book.take(programmes)
         except (BadSignature, ProgrammeError, OldRevision) as error:
             log.warning("programme refused code=%s error=%s", error.code, error)
             self._report.programme("warning", "refused", why=error.code)
-            return
-        self._announce()
+        else:
+            self._announce()
+        self._etag = etag  # one that the disk did not take is asked for again
 
     def _members(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -144,6 +146,7 @@ class Rounds:
             if not page.complete and page.next == cursor:
                 raise ServerUnreachable("a page that leads back to itself", "reply")
             self._shelf.members.apply(page)
+            self._listeners.on_members()
             if page.complete:
                 return
 

@@ -29,6 +29,8 @@ class Options:
             raise ValueError("host is empty")
         if not 0 < self.port < 65536:
             raise ValueError(f"port must be 1 to 65535, not {self.port}")
+        if not 0 < self.connect_timeout <= 60:
+            raise ValueError(f"connect_timeout must be more than 0 and at most 60 seconds, not {self.connect_timeout}")
 
 
 class TcpPrinter:

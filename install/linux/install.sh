@@ -138,28 +138,19 @@ make_user() {
 }
 
 make_config() {
-  local candidate=$release/config.candidate.toml
-  install -m 0600 /dev/null "$candidate"
-  if [[ -n $new_config ]]; then
-    cat "$new_config" >"$candidate"
-  elif [[ -f $CONFIG ]]; then
-    cat "$CONFIG" >"$candidate"
-  else
-    "$release/bin/tillmate" config example >"$candidate"
-  fi
-  "$release/bin/tillmate" check --config "$candidate" || {
-    rm -f "$candidate"
-    fail "the configuration has the mistakes named above" "${new_config:-$CONFIG}" "mend them and run this again"
-  }
+  local wanted=$release/config.example.toml
+  "$release/bin/tillmate" config example >"$wanted"
+  if [[ -n $new_config ]]; then wanted=$new_config; elif [[ -f $CONFIG ]]; then wanted=$CONFIG; fi
+  "$release/bin/tillmate" check --config "$wanted" >/dev/null ||
+    fail "the configuration has the mistakes named above" "$wanted" "mend them and run this again"
   install -d -m 0750 -o root -g tillmate "$CONFIG_DIR"
-  if ! cmp -s "$candidate" "$CONFIG"; then
+  if ! cmp -s "$wanted" "$CONFIG"; then
     [[ ! -f $CONFIG ]] || mv "$CONFIG" "$CONFIG.before-$(date -u +%Y%m%dT%H%M%SZ)"
-    install -m 0640 -o root -g tillmate "$candidate" "$CONFIG"
+    install -m 0640 -o root -g tillmate "$wanted" "$CONFIG"
     changed=yes
   fi
   chown root:tillmate "$CONFIG"
   chmod 0640 "$CONFIG"
-  rm -f "$candidate"
 }
 
 make_state() {
@@ -254,7 +245,8 @@ Tillmate $("$COMMAND" --version | grep -oE '[0-9][^ ]*' | head -1) is installed.
   2. take it into use:                                       systemctl restart tillmate
   3. see that all is well:                                   tillmate status
      and what it says:                                       journalctl -u tillmate -f
-  4. open the cashier page on this machine:                  tillmate open --till 1
+  4. open the cashier page: this prints its address, good
+     once and for five minutes, for the cashier's browser:   tillmate open --till 1 --print
 TEXT
 }
 

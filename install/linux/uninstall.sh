@@ -1,9 +1,10 @@
 #!/bin/bash
 # Removes Tillmate: program, service, rules, configuration and user. Leaves only the data folder /var/lib/tillmate.
 #
-#   sudo ./uninstall.sh [--purge]
+#   sudo ./uninstall.sh [--purge [--discard-unsent]]
 #
-#   --purge   remove the data folder too. Sales in it that the server has not had yet are lost for ever.
+#   --purge            remove the data folder too; refused while it holds sales that the server has not had yet
+#   --discard-unsent   purge even then: those sales, and the points of those customers, are lost for ever
 set -euo pipefail
 
 readonly STATE=/var/lib/tillmate
@@ -14,13 +15,37 @@ fail() {
   exit 1
 }
 
-purge=''
-case ${1:-} in
-  '') ;;
-  --purge) purge=yes ;;
-  *) fail "unknown option $1" "use --purge or nothing" ;;
-esac
+purge='' discard=''
+for option in "$@"; do
+  case $option in
+    --purge) purge=yes ;;
+    --discard-unsent) discard=yes ;;
+    *) fail "unknown option $option" "use --purge, --purge --discard-unsent, or nothing" ;;
+  esac
+done
 [[ $EUID -eq 0 ]] || fail "not run as root" "run it again with sudo"
+
+# How many rows wait for the server; nothing if that cannot be told.
+unsent() {
+  local tillmate=/opt/tillmate/current/bin/tillmate
+  if [[ -x $tillmate && -f $STATE/queue.db ]]; then
+    "$tillmate" queue list --limit 1 --json 2>/dev/null | grep -oE '"pending": *[0-9]+' | grep -oE '[0-9]+' | head -n 1 || true
+  else
+    [[ -f $STATE/queue.db ]] || echo 0
+  fi
+}
+
+look_before_purge() {
+  local waiting
+  waiting=$(unsent)
+  case $waiting in
+    0) ;;
+    '') fail "it cannot be told whether $STATE/queue.db holds sales that the server has not had" \
+      "keep the folder, or purge with --discard-unsent" ;;
+    *) fail "$waiting sales and enrolments in $STATE/queue.db have not reached the server" \
+      "let the agent run until tillmate status shows an empty queue, or purge with --discard-unsent" ;;
+  esac
+}
 
 stop_service() {
   if [[ -d /run/systemd/system ]]; then systemctl stop tillmate 2>/dev/null || true; fi
@@ -56,6 +81,7 @@ remove_user() {
   if getent group tillmate >/dev/null; then groupdel tillmate; fi
 }
 
+if [[ -n $purge && -z $discard ]]; then look_before_purge; fi
 stop_service
 remove_files
 keep_or_purge_data

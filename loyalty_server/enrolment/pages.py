@@ -96,7 +96,7 @@ def card_page(place: Place, card: Card) -> HTMLResponse:
         title=place.say("card_title"),
         status=200,
         qr=_qr(card.card),
-        number=" ".join(card.card[at : at + 4] for at in range(0, len(card.card), 4)),
+        number=_grouped(card.card),
         credited=place.points(card.credited) if card.credited else "",
         balance=place.points(max(card.balance, 0)),
         follow=card.credited is None,
@@ -106,6 +106,12 @@ def card_page(place: Place, card: Card) -> HTMLResponse:
 def plain_page(place: Place, closed: Closed) -> HTMLResponse:
     """The token cannot be used; the same page for every reason but for one sentence."""
     return _page("plain.html", place, place.say("plain_title"), _STATUS[closed], says=place.say(closed))
+
+
+def trouble_page(language: Language, status: int) -> HTMLResponse:
+    """The server failed or is busy; the same thing may work in a minute."""
+    place = Place("", language, 0)
+    return _page("plain.html", place, place.say("trouble_title"), status, says=place.say("trouble"))
 
 
 def wording_page(place: Place, wording: Wording) -> HTMLResponse:
@@ -155,9 +161,15 @@ def _style() -> tuple[str, str]:
     return style, policy
 
 
+def _grouped(card: str) -> str:
+    """2980 629 836 328: in threes from the right, the rest in front."""
+    parts = (card[:-9], card[-9:-6], card[-6:-3], card[-3:])
+    return " ".join(part for part in parts if part)
+
+
 def _qr(card: str) -> str:
     out = BytesIO()
     segno.make_qr(card, error="m").save(
-        out, kind="svg", xmldecl=False, svgns=True, scale=8, border=4, omitsize=True, title=card
+        out, kind="svg", xmldecl=False, svgns=True, scale=8, border=2, omitsize=True, title=card
     )
     return out.getvalue().decode()

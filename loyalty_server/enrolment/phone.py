@@ -9,7 +9,7 @@ _DECORATION = re.compile(r"[\s().\-\u2010-\u2015]+")
 
 
 def parse_phone(text: str) -> str | None:
-    """Return the number in international form; one without a country is Russian (8..., 7... or 10 digits)."""
+    """Return the number in international form; one without a country is Russian (8..., 7..., or 9... of ten digits)."""
     typed = _DECORATION.sub("", unicodedata.normalize("NFKC", text))
     typed = re.sub(r"^00", "+", typed)
     if not re.fullmatch(r"\+?[0-9]{10,15}", typed):
@@ -24,6 +24,6 @@ def masked(phone: str) -> str:
 
 
 def _russian(digits: str) -> str | None:
-    if len(digits) == 10:
+    if len(digits) == 10 and digits[0] == "9":
         return f"+7{digits}"
     return f"+7{digits[1:]}" if len(digits) == 11 and digits[0] in "78" else None

@@ -56,19 +56,19 @@ class Enrolment:
 
     async def show(self, request: Request) -> Response:
         """GET /e/{token}."""
-        language = _language(request, request.query_params.get("lang"))
+        language = wanted_language(request, request.query_params.get("lang"))
         return await run_in_threadpool(self._show, request.path_params["token"], language, Form())
 
     async def ask(self, request: Request) -> Response:
         """POST /e/{token}: phone and consents -> a code is sent."""
         fields = await _fields(request, self.server.limits)
-        language = _language(request, fields.get("lang"))
+        language = wanted_language(request, fields.get("lang"))
         return await run_in_threadpool(self._ask, request.path_params["token"], language, fields)
 
     async def confirm(self, request: Request) -> Response:
         """POST /e/{token}/confirm: the code -> the card."""
         fields = await _fields(request, self.server.limits)
-        language = _language(request, fields.get("lang"))
+        language = wanted_language(request, fields.get("lang"))
         return await run_in_threadpool(self._confirm, request.path_params["token"], language, fields)
 
     async def wording(self, request: Request) -> Response:
@@ -133,6 +133,7 @@ class Enrolment:
             self.sender.send(phone, sent.code, place.say("code_message", code=sent.code), now)
         except SendFailed as error:
             log.warning("enrolment=code_not_sent phone=%s reason=%s", masked(phone), error)
+            self._write(lambda tx: steps.withdraw(tx, sent.attempt))
             return False
         log.info("enrolment=code_sent phone=%s", masked(phone))
         return True
@@ -174,7 +175,7 @@ async def _fields(request: Request, limits: Limits) -> Fields:
     return {name: values[-1] for name, values in found.items()}
 
 
-def _language(request: Request, chosen: str | None) -> Language:
+def wanted_language(request: Request, chosen: str | None = None) -> Language:
     """The language that was chosen, else the first of the browser's that we speak, else Russian."""
     if chosen in ("ru", "en"):
         return "en" if chosen == "en" else "ru"

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from loyalty.i18n import Language
 from loyalty_server.devices import find_by_number
@@ -123,6 +123,11 @@ def ask(connection: Connection, keys: Keys, token: Token, wish: Wish, now: datet
         )
     )
     return Sent(attempt, code)
+
+
+def withdraw(connection: Connection, attempt: str) -> None:
+    """Forget an attempt whose code never left, so that the next wish gets a code of its own."""
+    connection.execute(delete(attempts).where(attempts.c.id == attempt))
 
 
 def confirm(

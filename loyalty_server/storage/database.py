@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -37,11 +37,14 @@ class DatabaseBusy(TillmateError):
 
 
 class Database:
-    """All SQL goes through here. Safe to share between threads; `close` when nobody uses it any more."""
+    """All SQL goes through here. Safe to share between threads; `close` when nobody uses it any more.
 
-    def __init__(self, url: str) -> None:
-        self.engine = create_engine(url, pool_size=8, max_overflow=32)
-        self._gate = _Gate(Path(str(make_url(url).database) + ".lock"))
+    Errors never carry the values of a statement: phones and cards must not reach a log.
+    """
+
+    def __init__(self, url: str, patience: float = _WAIT) -> None:
+        self.engine = create_engine(url, pool_size=8, max_overflow=32, hide_parameters=True)
+        self._gate = _Gate(Path(str(make_url(url).database) + ".lock"), patience)
         event.listen(self.engine, "connect", _prepare)
         event.listen(self.engine, "begin", _begin)
 
@@ -68,13 +71,14 @@ class Database:
 class _Gate:
     """One writer at a time, in this process and in others."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: float) -> None:
+        self._patience = patience
         self._threads = threading.Lock()
-        self._processes = FileLock(path, timeout=_WAIT, thread_local=False)
+        self._processes = FileLock(path, timeout=patience, thread_local=False)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        if not self._threads.acquire(timeout=_WAIT):
+        if not self._threads.acquire(timeout=self._patience):
             raise DatabaseBusy("another writer holds the database")
         try:
             with self._processes:
@@ -113,6 +117,3 @@ def _begin(connection: Connection) -> None:
 def sqlite_url(path: Path) -> str:
     """Return the address of a SQLite file."""
     return f"sqlite:///{path}"
-
-
-__all__ = ["Database", "DatabaseBusy", "Engine", "sqlite_url"]

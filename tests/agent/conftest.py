@@ -33,6 +33,20 @@ def until() -> Until:
     return wait
 
 
+class LeapingClock(SystemClock):
+    """The real time, plus what the test adds."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+
+@pytest.fixture
+def leaping_clock() -> LeapingClock:
+    return LeapingClock()
+
+
 @dataclass
 class Threads:
     """Threads of a test, each with a stop event; all must end when they are told to."""

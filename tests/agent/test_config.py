@@ -65,7 +65,7 @@ options = {{ prot = 9100 }}
 ENGLISH = {
     "server.url": "must be https://HOST (http only for this machine)",
     "server.sync_seconds": "must be from 0.1 to 3600",
-    "api.port": "must be from 1 to 65535",
+    "api.port": "must be from 1024 to 65535",
     "api.alowed_origins": "unknown key, did you mean 'allowed_origins'?",
     "receipt.shop": "must be text, not a whole number",
     "till[0].printer": "no [[printer]] is called 'recipt', did you mean 'receipt'?",
@@ -108,6 +108,59 @@ def test_in_russian_every_mistake_has_its_russian_sentence(tmp_path: Path) -> No
     assert russian["receipt.shop"] == "ожидается текст, а здесь целое число"
     for path, sentence in russian.items():
         assert any("а" <= letter <= "я" for letter in sentence), (path, sentence)
+
+
+SPARE = """
+[[scanner]]
+name = "spare"
+driver = "serial_port"
+options = { port = "/dev/ttyACM1" }
+[[printer]]
+name = "kitchen"
+driver = "tcp"
+options = { host = "192.168.1.51" }
+"""
+
+
+def test_a_device_that_no_till_names_is_a_mistake(tmp_path: Path) -> None:
+    assert mistakes(tmp_path, GOOD.format(language="en") + SPARE) == {
+        "scanner[1].name": "no [[till]] names 'spare', so it would never be used",
+        "printer[1].name": "no [[till]] names 'kitchen', so it would never be used",
+    }
+
+
+def test_a_device_whose_name_is_written_wrong_in_its_till_is_named_there_only(tmp_path: Path) -> None:
+    source = GOOD.format(language="en").replace('"receipt"\nscanners = ["counter"]', '"recipt"\nscanners = ["countr"]')
+    assert mistakes(tmp_path, source).keys() == {"till[0].printer", "till[0].scanners[0]"}
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("server.url", 'url = "https://loyalty.example.org:port"'),
+        ("server.url", 'url = "https://[loyalty.example.org"'),
+        ("server.url", 'url = "loyalty.example.org"'),
+        ("api.allowed_origins[0]", '[api]\nallowed_origins = ["https://pos.example.org/"]'),
+        ("api.allowed_origins[0]", '[api]\nallowed_origins = ["https://POS.example.org"]'),
+        ("api.allowed_origins[1]", """[api]\nallowed_origins = ["https://pos.example.org", "'none'; script-src *"]"""),
+        ("state.folder", '[state]\nfolder = "state"'),
+        ("state.folder", '[state]\nfolder = ""'),
+    ],
+)
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_addresses_and_folders_that_could_not_work_are_mistakes(
+    tmp_path: Path, path: str, line: str, language: str
+) -> None:
+    good = GOOD.format(language=language)
+    source = good.replace('url = "https://loyalty.example.org"', line) if path == "server.url" else good + line
+    assert mistakes(tmp_path, source).keys() == {path}
+
+
+def test_origins_as_browsers_name_them_are_good(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    origins = ("https://pos.example.org", "http://127.0.0.1:8800", "http://[::1]:8800")
+    path.write_text(f"{GOOD.format(language='en')}[api]\nallowed_origins = {list(origins)}\n", encoding="utf-8")
+    assert config.load(path).api.allowed_origins == origins
 
 
 @pytest.mark.parametrize(
@@ -167,7 +220,15 @@ def test_every_key_of_the_types_is_explained() -> None:
 
 
 @pytest.mark.parametrize(
-    "sentence", ["must be one of 58, 80", "must be a list, not text", "must be 4 or more", "must be a finite number"]
+    "sentence",
+    [
+        "must be one of 58, 80",
+        "must be a list, not text",
+        "must be 4 or more",
+        "must be a finite number",
+        "must be an absolute path",
+        "must be like https://pos.example.org:8443, without a path",
+    ],
 )
 def test_sentences_of_the_loader_are_known_in_russian(sentence: str) -> None:
     said = config_words.say(Mistake("x", sentence), "ru")

@@ -10,6 +10,7 @@ import pytest
 from agent import identity
 from agent.identity import Identity, IdentityDamaged
 from loyalty.wire import ClaimReply, Named
+from offline_queue import QueueFull
 
 KEY = "cHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHA"
 
@@ -107,3 +108,11 @@ def test_half_a_write_leaves_the_old_file(tmp_path: Path, made: Identity) -> Non
     loaded = identity.load(tmp_path)
     assert loaded is not None
     assert loaded.epoch == "f"
+
+
+def test_a_disk_that_does_not_take_it_is_said_and_the_old_file_stays(tmp_path: Path, made: Identity) -> None:
+    identity.save(tmp_path, made)
+    (tmp_path / "identity.json.new").mkdir()  # in the way, as a full disk would be
+    with pytest.raises(QueueFull, match=r"identity\.json"):
+        identity.save(tmp_path, msgspec.structs.replace(made, epoch="f"))
+    assert identity.load(tmp_path) == made

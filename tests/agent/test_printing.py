@@ -10,36 +10,45 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.clock import SystemClock
-from agent.printing import IN_PRINTER, Patience, PrinterSettings, PrintLoop
+from agent.print_patience import Patience
+from agent.printing import IN_PRINTER, PrinterSettings, PrintLoop
 from agent.status import Status
+from agent.threads import Worker, end
+from agent.watch import HANGS_AFTER, Watch, WatchedPrinter
+from drivers.base import Printer
 from drivers.printers import tcp
 from drivers.printers.escpos.profile import load_profile
-from offline_queue import AddJob, NewJob, SetJob
+from drivers.printers.escpos.status import FENCE
+from loyalty.wire import Enrolment
+from offline_queue import NewJob, QueueEnrolment, SetJob
 from receipt_templates.document import Document, Text, to_json
 
 if TYPE_CHECKING:
-    from conftest import Store, Threads, Until, VirtualPrinter
+    from conftest import LeapingClock, Store, Threads, Until, VirtualPrinter
 
-QUICK = Patience(ask_every=0.1, silent_after=0.5, no_fence_after=20.0)
+QUICK = Patience(ask_every=0.1, silent_after=0.5, no_fence_after=20.0, late_fence_within=5.0, late_fences_end=0.3)
 NAME = "receipt"
+CLOCK = SystemClock()
+ENROLMENT = Enrolment(till="1", token="T")
 
 
 class Desk:
     """A queue, a print loop and its printer."""
 
-    def __init__(self, store: Store, threads: Threads, until: Until, port: int, host: str = "127.0.0.1") -> None:
-        self.store, self.threads, self.until = store, threads, until
-        self.options = tcp.Options(host, port)
-        self.status = Status(SystemClock())
+    def __init__(self, store: Store, threads: Threads, until: Until, port: int, patience: Patience = QUICK) -> None:
+        self.store, self.threads, self.until, self.patience = store, threads, until, patience
+        self.options = tcp.Options("127.0.0.1", port)
+        self.status, self.heard = Status(CLOCK), list[str]()
+        self.status.subscribe(lambda board: self.heard.extend(part.text["en"] for part in board))
         self.stop: threading.Event | None = None
 
+    def make_loop(self, opener: Callable[[], Printer]) -> PrintLoop:
+        settings, store = PrinterSettings(NAME, load_profile("default"), 80), self.store
+        self.loop = PrintLoop(settings, opener, store.queue, store.path, self.status, CLOCK, self.patience)
+        return self.loop
+
     def start(self) -> None:
-        settings = PrinterSettings(NAME, load_profile("default"), 80)
-        self.loop = PrintLoop(
-            settings, lambda: tcp.DRIVER.open(self.options), self.store.queue, self.store.path, self.status,
-            SystemClock(), QUICK,
-        )  # fmt: skip
-        self.stop = self.threads.start(self.loop.run)
+        self.stop = self.threads.start(self.make_loop(lambda: tcp.DRIVER.open(self.options)).run)
 
     def end(self) -> None:
         assert self.stop is not None
@@ -50,7 +59,7 @@ class Desk:
         return self.add_raw(to_json(document))
 
     def add_raw(self, document: bytes) -> int:
-        job = self.store.queue.submit(AddJob(NewJob(NAME, document))).result(5)
+        job = self.store.queue.submit(QueueEnrolment(CLOCK.now(), ENROLMENT, NewJob(NAME, document))).result(5)
         self.loop.wake()
         return job
 
@@ -173,6 +182,152 @@ def test_a_power_cut_in_the_middle_leaves_a_doubt_and_the_next_receipt_is_whole(
     assert "Следующий" in virtual_printer.papers[-1]
 
 
+@pytest.mark.parametrize("fault", ["mid_job", "restart"])
+def test_an_earlier_job_that_prints_on_does_not_speak_for_the_next_one(
+    desk: Desk, virtual_printer: VirtualPrinter, fault: str
+) -> None:
+    virtual_printer.do("paper_out_after", bytes=60)
+    desk.add("Первый", lines=30)
+    desk.becomes(("held", IN_PRINTER))
+    if fault == "restart":
+        desk.end()
+        desk.start()
+    else:
+        virtual_printer.do("reset")
+    desk.becomes(("unknown", "connection_lost" if fault == "mid_job" else "interrupted"))
+    asked = virtual_printer.do("state")["bytes"]
+    desk.until(lambda: virtual_printer.do("state")["bytes"] > asked)  # the new connection stands
+    virtual_printer.do("paper_in")
+    desk.until(lambda: len(virtual_printer.papers) == 1)  # and its fence has been answered on the new connection
+    virtual_printer.do("paper_out_after", bytes=60)
+    desk.add("Второй", lines=30)
+    desk.until(lambda: desk.store.states()[1] == ("held", IN_PRINTER))
+    virtual_printer.do("paper_in")
+    desk.until(lambda: desk.store.states()[1] == ("printed", ""))
+    assert [text.split()[0] for text in virtual_printer.papers] == ["Первый", "Второй"]
+
+
+class Scripted:
+    """A printer whose answers to fences are in the test's hands; all questions it answers at once: it is well."""
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(0.05)
+        self.port = self.listener.getsockname()[1]
+        self.peer: socket.socket | None = None
+        self.jobs = self.fences = 0
+        self.fence_answers = True
+
+    def run(self, stop: threading.Event) -> None:
+        with self.listener:
+            while not stop.is_set():
+                try:
+                    self.peer, _ = self.listener.accept()
+                except TimeoutError:
+                    continue
+                with self.peer:
+                    self._serve(self.peer, stop)
+
+    def _serve(self, peer: socket.socket, stop: threading.Event) -> None:
+        peer.settimeout(0.05)
+        while not stop.is_set():
+            try:
+                chunk = peer.recv(65536)
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+            if not chunk:
+                return
+            peer.sendall(b"\x12" * chunk.count(b"\x10\x04"))
+            self.jobs += chunk.count(b"\x1b@")
+            self.fences += chunk.count(FENCE)
+
+    def answer_fence(self) -> None:
+        assert self.peer is not None
+        self.peer.sendall(b"\x00")
+
+    def hang_up(self) -> None:
+        assert self.peer is not None
+        self.peer.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def scripted(threads: Threads) -> Scripted:
+    printer = Scripted()
+    threads.start(printer.run)
+    return printer
+
+
+def test_answers_to_fences_that_come_late_are_let_pass(
+    store: Store, threads: Threads, until: Until, scripted: Scripted
+) -> None:
+    desk = Desk(store, threads, until, scripted.port)
+    desk.start()
+    desk.add("Первый")
+    until(lambda: (scripted.jobs, scripted.fences) == (1, 1))
+    scripted.hang_up()
+    desk.becomes(("unknown", "connection_lost"))
+    desk.add("Второй")
+    until(lambda: scripted.fences == 2)  # a fence alone
+    scripted.answer_fence()  # that of the first job
+    scripted.answer_fence()
+    until(lambda: (scripted.jobs, scripted.fences) == (2, 3))
+    threading.Event().wait(0.3)
+    desk.becomes(("unknown", "connection_lost"), ("sending", ""))
+    scripted.answer_fence()
+    desk.becomes(("unknown", "connection_lost"), ("printed", ""))
+
+
+def test_a_printer_without_fences_makes_only_the_first_receipts_wait(
+    store: Store, threads: Threads, until: Until, scripted: Scripted
+) -> None:
+    patience = Patience(ask_every=0.1, no_fence_after=0.5, late_fence_within=0.5, late_fences_end=0.3)
+    desk = Desk(store, threads, until, scripted.port, patience)
+    desk.start()
+    for number in range(1, 4):
+        desk.add("Чек")
+        desk.becomes(*[("sent", "no_fence")] * number)
+    assert (scripted.jobs, scripted.fences) == (3, 2)  # behind the first job, and before the second
+
+
+def test_a_driver_that_hangs_with_a_job_leaves_a_doubt_and_the_next_is_printed(
+    store: Store, threads: Threads, until: Until, virtual_printer: VirtualPrinter, leaping_clock: LeapingClock
+) -> None:
+    hanging, release = threading.Event(), threading.Event()
+
+    class Hanging(tcp.TcpPrinter):
+        def write(self, payload: bytes, timeout: float) -> None:
+            if len(payload) > 20 and not hanging.is_set():
+                hanging.set()
+                release.wait()
+            super().write(payload, timeout)
+
+    watch = Watch(leaping_clock)
+    desk = Desk(store, threads, until, virtual_printer.port)
+
+    def opener() -> Printer:
+        return Hanging(socket.create_connection(("127.0.0.1", virtual_printer.port)), NAME)
+
+    worker = Worker("printer", desk.make_loop(lambda: WatchedPrinter(watch, opener)).run, hangs=watch.hangs)
+    worker.start()
+    desk.says("ready")
+    desk.add("Первый")
+    assert hanging.wait(5)
+    desk.becomes(("sending", ""))
+    leaping_clock.ahead += HANGS_AFTER
+    assert worker.replace_if_hung()
+    desk.becomes(("unknown", "interrupted"))
+    virtual_printer.do("reset")  # it serves one client at a time, so the new thread waits for that
+    desk.says("not known")
+    desk.add("Второй")
+    desk.becomes(("unknown", "interrupted"), ("printed", ""))
+    release.set()
+    until(lambda: worker.join(1) or end([worker], CLOCK, CLOCK.monotonic() + 2) == [])
+    assert store.states() == [("unknown", "interrupted"), ("printed", "")]
+    assert [text.split()[0] for text in virtual_printer.papers] == ["Второй"]
+
+
 @pytest.mark.parametrize(("state", "note"), [("sending", ""), ("held", IN_PRINTER)])
 def test_after_a_kill_what_was_under_way_is_in_doubt_and_what_was_not_is_printed(
     store: Store, threads: Threads, until: Until, virtual_printer: VirtualPrinter, state: str, note: str
@@ -185,7 +340,9 @@ def test_after_a_kill_what_was_under_way_is_in_doubt_and_what_was_not_is_printed
     store.queue.submit(SetJob(first, state, note)).result(5)
     store.reopen()
     desk.start()
+    until(lambda: any("not known whether the last receipt" in text for text in desk.heard))
     until(lambda: [each for each, _ in store.states()] == ["unknown", "printed"])
+    desk.says("ready")
     assert [text.split()[0] for text in virtual_printer.papers] == ["Второй"]
 
 
@@ -194,7 +351,7 @@ def test_a_stop_in_the_middle_is_quick_and_leaves_a_doubt(desk: Desk, virtual_pr
     desk.add("Строка", lines=30)
     desk.becomes(("held", IN_PRINTER))
     desk.end()
-    assert desk.store.states() == [("unknown", "agent_ended")]
+    assert desk.store.states() == [("unknown", "interrupted")]
 
 
 def test_a_printer_that_comes_later_prints_what_has_waited(

@@ -153,6 +153,16 @@ def test_the_order_of_lines_changes_no_total(
     one, other = ask(programme, member, basket), ask(programme, member, Basket(tuple(lines)))
     lists = {"line_discounts": (), "line_redeemed": ()}
     assert msgspec.structs.replace(one, **lists) == msgspec.structs.replace(other, **lists)
+
+
+@given(programmes(), MEMBERS, BASKETS, st.randoms(use_true_random=False))
+def test_the_order_of_different_goods_changes_no_share(
+    programme: Programme, member: MemberState | None, basket: Basket, random: Random
+) -> None:
+    basket = Basket(tuple(msgspec.structs.replace(line, sku=str(place)) for place, line in enumerate(basket.lines)))
+    lines = list(basket.lines)
+    random.shuffle(lines)
+    one, other = ask(programme, member, basket), ask(programme, member, Basket(tuple(lines)))
     shares = zip(basket.lines, one.line_discounts, one.line_redeemed, strict=True)
     shuffled = zip(lines, other.line_discounts, other.line_redeemed, strict=True)
     key = msgspec.json.encode

@@ -30,7 +30,7 @@ def test_money_rounds_half_up(numerator: int, denominator: int, whole: int) -> N
     assert half_up(numerator, denominator) == whole
 
 
-@pytest.mark.parametrize(("currency", "digits"), [("RUB", 2), ("JPY", 0), ("KWD", 3), ("XYZ", 2)])
+@pytest.mark.parametrize(("currency", "digits"), [("RUB", 2), ("JPY", 0), ("VND", 0), ("KWD", 3), ("XYZ", 2)])
 def test_minor_units_follow_the_currency(currency: str, digits: int) -> None:
     assert exponent(currency) == digits
 

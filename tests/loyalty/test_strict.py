@@ -71,6 +71,11 @@ def test_everything_that_fits_is_taken_as_it_is() -> None:
     assert type(tree.leaves[0].seconds) is float
 
 
+def test_both_ends_of_a_range_belong_to_it() -> None:
+    leaves = structure({"leaf": [{"name": "x", "width": 1, "count": 3}, {"name": "y", "width": 100}]}, Tree).leaves
+    assert [(leaf.width, leaf.count) for leaf in leaves] == [(1, 3), (100, 3)]
+
+
 def test_times_may_come_as_text() -> None:
     tree = structure({"at": "2026-01-31T09:30:00+03:00", "day": "2026-01-31", "hour": "09:30:00"}, Tree)
     assert tree.at == datetime(2026, 1, 31, 9, 30, tzinfo=timezone(timedelta(hours=3)))

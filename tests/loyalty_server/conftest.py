@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import shutil
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from loyalty.chain import GENESIS, row_hash
 from loyalty.engine import quote
 from loyalty.enrolment_token import hour_of, mint
 from loyalty.jws import sign_request
-from loyalty.programme import load
+from loyalty.programme import Programme, load
 from loyalty.quote import Basket, Line, MemberState, Quote
 from loyalty.wire import ClaimReply, ClaimRequest, EventReply, Problem, ReceiptId, Row, Sale
 from loyalty_server import setup
@@ -33,11 +34,12 @@ from loyalty_server.devices import new_code
 from loyalty_server.edge import Limits, Server, names_of
 from loyalty_server.enrolment.sender import ConsoleSender
 from loyalty_server.folder import DataFolder
-from loyalty_server.keys import decode_bytes, encode_bytes
+from loyalty_server.keys import decode_bytes, encode_bytes, load_keys
 from loyalty_server.ledger import differences
 from loyalty_server.listener import bind, serve
 from loyalty_server.programmes import publish
 from loyalty_server.storage import tables
+from loyalty_server.storage.database import Database, sqlite_url
 
 NOON = datetime(2026, 12, 12, 9, 0, tzinfo=UTC)  # 12:00 in Moscow
 
@@ -101,19 +103,17 @@ class Shop:
     clock: SetClock = field(default_factory=SetClock)
     limits: Limits = field(default_factory=Limits)
     said: StringIO = field(default_factory=StringIO)
+    patience: float = 10.0
 
     @property
     def url(self) -> str:
         return self.front.url
 
     def start(self) -> None:
-        self.database, self.keys = self.folder.create()
+        self.database, self.keys = Database(sqlite_url(self.folder.database_file)), load_keys(self.folder.keys_file)
         self.programme = load(PROGRAMME, "toml")
-        with self.database.writing() as tx:
-            setup.add_stores(tx, ["S1:First", "S2:Second"])
-            setup.add_tills(tx, ["S1:1", "S1:2", "S2:1"])
-            publish(tx, self.keys, self.programme, self.clock.now())
-        server = Server(self.database, self.keys, self.clock, self.url, names_of(self.url), self.limits)
+        self.served = Database(sqlite_url(self.folder.database_file), self.patience)
+        server = Server(self.served, self.keys, self.clock, self.url, names_of(self.url), self.limits)
         self.front.app = make_app(server, ConsoleSender(self.said, self.folder.codes_file))
         self.http = requests.Session()
         self.http.trust_env = False
@@ -121,6 +121,7 @@ class Shop:
     def close(self) -> None:
         self.http.close()
         self.front.app = None
+        self.served.close()
         self.database.close()
 
     def restart(self) -> None:
@@ -164,11 +165,26 @@ class Shop:
         return re.findall(r"code=(\d{6})\n", self.said.getvalue())[-1]
 
 
+class RealClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass
+class Remote:
+    """A server that runs as a process of its own."""
+
+    url: str
+    clock: RealClock = field(default_factory=RealClock)
+    programme: Programme = field(default_factory=lambda: load(PROGRAMME, "toml"))
+    http: requests.Session = field(default_factory=requests.Session)
+
+
 @dataclass
 class Till:
     """A store PC's side of the protocol."""
 
-    shop: Shop
+    shop: Shop | Remote
     machine: str = "pc-1"
     key: bytes = field(default_factory=lambda: Ed25519PrivateKey.generate().private_bytes_raw())
     seq: int = 0
@@ -299,15 +315,37 @@ def front() -> Iterator[Front]:
     front.close()
 
 
+def furnish(folder: DataFolder) -> None:
+    """What every test finds: two stores with their tills, and a programme."""
+    database, keys = folder.create()
+    with database.writing() as tx:
+        setup.add_stores(tx, ["S1:First", "S2:Second"])
+        setup.add_tills(tx, ["S1:1", "S1:2", "S2:1"])
+        publish(tx, keys, load(PROGRAMME, "toml"), NOON)
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made once and copied, because migrations take longer than most tests."""
+    folder = tmp_path_factory.mktemp("furnished")
+    furnish(DataFolder(folder))
+    return folder
+
+
 @pytest.fixture
-def make_shop(tmp_path: Path, front: Front) -> Iterator[Callable[..., Shop]]:
+def make_shop(tmp_path: Path, front: Front, furnished: Path) -> Iterator[Callable[..., Shop]]:
     shops: list[Shop] = []
 
-    def make(**more: object) -> Shop:
-        shop = Shop(DataFolder(tmp_path / f"server-{len(shops)}"), front, **more)
-        shop.start()
-        shops.append(shop)
-        return shop
+    def make(*, new: bool = False, **more: object) -> Shop:
+        folder = DataFolder(tmp_path / f"server-{len(shops)}")
+        if new:
+            furnish(folder)
+        else:
+            shutil.copytree(furnished, folder.path)
+        shops.append(Shop(folder, front, **more))
+        shops[-1].start()
+        return shops[-1]
 
     yield make
     for shop in shops:
@@ -325,8 +363,27 @@ def till(shop: Shop) -> Till:
 
 
 @pytest.fixture
+def till_at() -> Iterator[Callable[[str], Till]]:
+    """A till, not claimed yet, of the server at an address."""
+    remotes: list[Remote] = []
+
+    def make(url: str) -> Till:
+        remotes.append(Remote(url))
+        return Till(remotes[-1])
+
+    yield make
+    for remote in remotes:
+        remote.http.close()
+
+
+@pytest.fixture
 def phone(shop: Shop) -> Phone:
     return Phone(shop)
+
+
+@pytest.fixture(scope="session")
+def phone_at() -> type[Phone]:
+    return Phone
 
 
 @pytest.fixture

@@ -13,13 +13,12 @@ import pytest
 
 from loyalty.wire import Enrolment, Problem, Sale, Verdict
 from offline_queue import (
-    AddJob,
-    AppendRow,
     BeginEpoch,
     CommitSale,
     Committed,
     Conflict,
     NewJob,
+    QueueEnrolment,
     QueueMismatch,
     QueueUnclaimed,
     ReserveTokens,
@@ -48,7 +47,6 @@ def test_a_sale_writes_row_and_print_job_together(
     assert run.reader.job(1).document == b'{"elements":[]}'
     assert run.reader.job(1).state == "queued"
     assert run.reader.sale("sale-1").seq == 1
-    assert run.reader.sale_by_receipt(make_sale(1).receipt).sale_id == "sale-1"
 
 
 def test_the_same_commit_again_gets_the_stored_answer(run: Running, make_commit: Callable[..., CommitSale]) -> None:
@@ -83,12 +81,11 @@ def test_rows_are_numbered_without_a_hole_and_chained(run: Running, make_commit:
     for number in range(1, 6):
         run.queue.submit(make_commit(number)).result(WAIT)
     run.queue.submit(make_commit(3)).result(WAIT)
-    seq = run.queue.submit(
-        AppendRow("enrolment", datetime.fromisoformat("2026-12-12T12:00:00+03:00"), Enrolment(till="1", token="T"))
+    run.queue.submit(
+        QueueEnrolment(datetime.fromisoformat("2026-12-12T12:00:00+03:00"), Enrolment(till="1", token="T"))
     ).result(WAIT)
 
     rows = run.reader.rows(1, 100)
-    assert seq == 6
     assert [row.seq for row in rows] == [1, 2, 3, 4, 5, 6]
     assert rows[-1].at == "2026-12-12T12:00:00+03:00"
     assert first_broken(rows, "epoch-1") is None
@@ -101,7 +98,7 @@ def test_rows_are_numbered_without_a_hole_and_chained(run: Running, make_commit:
 
 
 def test_a_time_without_a_zone_is_refused_and_nothing_is_kept(run: Running) -> None:
-    operation = AppendRow("enrolment", datetime(2026, 12, 12), Enrolment(till="1", token="T"))  # noqa: DTZ001 - the fault itself
+    operation = QueueEnrolment(datetime(2026, 12, 12), Enrolment(till="1", token="T"))  # noqa: DTZ001 - the fault itself
 
     with pytest.raises(ValueError, match="zone"):
         run.queue.submit(operation).result(WAIT)
@@ -192,8 +189,9 @@ def test_an_empty_queue_may_change_its_epoch(run: Running) -> None:
 
 
 def test_print_jobs_go_through_their_states(run: Running, clock: FixedClock) -> None:
-    first = run.queue.submit(AddJob(NewJob("receipt", b"a"))).result(WAIT)
-    second = run.queue.submit(AddJob(NewJob("kitchen", b"b"))).result(WAIT)
+    at, body = clock.now(), Enrolment(till="1", token="T")
+    first = run.queue.submit(QueueEnrolment(at, body, NewJob("receipt", b"a"))).result(WAIT)
+    second = run.queue.submit(QueueEnrolment(at, body, NewJob("kitchen", b"b"))).result(WAIT)
     run.queue.submit(SetJob(first, "held", "paper_out")).result(WAIT)
 
     assert [job.id for job in run.reader.jobs(["queued", "held"])] == [first, second]
@@ -206,6 +204,16 @@ def test_a_job_that_does_not_exist_is_said_so(run: Running) -> None:
     with pytest.raises(UnknownJob):
         run.queue.submit(SetJob(99, "printed")).result(WAIT)
     assert run.reader.job(99) is None
+
+
+def test_an_enrolment_writes_row_and_slip_together(run: Running, clock: FixedClock) -> None:
+    body = Enrolment(till="1", token="T")
+    job = run.queue.submit(QueueEnrolment(clock.now(), body, NewJob("receipt", b"slip"))).result(WAIT)
+    nothing_printed = run.queue.submit(QueueEnrolment(clock.now(), body)).result(WAIT)
+
+    assert run.reader.job(job).document == b"slip"
+    assert nothing_printed is None
+    assert [row.kind for row in run.reader.rows(1, 10)] == ["enrolment", "enrolment"]
 
 
 def test_token_counters_are_never_handed_out_twice(run: Running) -> None:

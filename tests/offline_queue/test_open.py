@@ -122,6 +122,14 @@ def test_a_damaged_file_is_refused_and_left_alone(filled: Path, clock: FixedCloc
         Queue.open(filled, clock)  # not QueueLocked: a refusal gives the lock back
 
 
+def test_a_damaged_page_that_only_one_sale_lies_on_is_found(filled: Path, clock: FixedClock) -> None:
+    place = filled.read_bytes().index(b'"number":"150"')
+    overwrite(filled, place - place % 4096, 64)
+
+    with pytest.raises(QueueDamaged):
+        Queue.open(filled, clock)
+
+
 def test_half_a_file_is_refused(filled: Path, clock: FixedClock) -> None:
     content = filled.read_bytes()
     filled.write_bytes(content[: len(content) // 2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -186,6 +187,34 @@ def test_damage_found_by_a_till_is_cured_by_the_writer(
         assert reader.find("card-7").state.balance == 77
 
 
+def test_damage_found_by_a_page_is_cured_at_once(
+    replica: Replica, writer: ReplicaWriter, reader: ReplicaReader
+) -> None:
+    writer.apply(page(member(1, 100, "one"), cursor="old"))
+    for sql in (
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_schema SET rootpage = 9999 WHERE name = 'members'",
+        "PRAGMA writable_schema = RESET",
+    ):
+        writer._serving.execute(sql)
+    writer.apply(page(member(1, 111, "one"), cursor="new"))
+
+    assert writer.age.cursor is None
+    assert any("damaged" in name for name in files(replica))
+    writer.apply(page(member(1, 111, "one")))
+    assert reader.find("one").state.balance == 111
+
+
+def test_a_damaged_refill_begins_again(replica: Replica, writer: ReplicaWriter, clock: FixedClock) -> None:
+    writer.apply(page(member(1, 100, "one"), cursor="old"))
+    writer.close()
+    replica.path.with_name("members.db.new").write_bytes(b"\xa5" * 8192)
+
+    with closing(ReplicaWriter(replica, clock.now)) as again:
+        assert again.age.cursor == "old"
+    assert not any("new" in name for name in files(replica))
+
+
 def test_another_layout_is_fetched_again(replica: Replica, writer: ReplicaWriter, clock: FixedClock) -> None:
     writer.apply(page(member(1, 100, "one")))
     writer._serving.execute("PRAGMA user_version = 99")
@@ -216,6 +245,39 @@ def test_a_till_never_meets_a_file_that_is_being_exchanged(writer: ReplicaWriter
     till.join(WAIT)
 
     assert misses == []
+
+
+def test_a_look_up_waits_for_an_exchange(replica: Replica, writer: ReplicaWriter, reader: ReplicaReader) -> None:
+    writer.apply(page(member(1, 100, "one")))
+    done = threading.Event()
+
+    def look() -> None:
+        assert reader.find("one") is not None
+        done.set()
+
+    with replica.exchange:
+        till = threading.Thread(target=look)
+        till.start()
+        assert not done.wait(0.1)
+    assert done.wait(WAIT)
+    till.join(WAIT)
+
+
+def test_a_file_that_somebody_else_holds_open_leaves_nothing_behind(
+    replica: Replica, writer: ReplicaWriter, reader: ReplicaReader
+) -> None:
+    writer.apply(page(member(1, 100, "one")))
+    with closing(sqlite3.connect(replica.path, isolation_level=None)) as backup:
+        backup.execute("BEGIN")
+        backup.execute("SELECT * FROM members").fetchall()
+        writer.apply(page(*(member(number, 0, f"card-{number}") for number in range(50))))
+        writer.reset()
+        writer.apply(page(member(2, 200, "two")))
+
+    assert reader.find("one") is None
+    assert reader.find("two").state.balance == 200
+    writer.apply(page(member(2, 222, "two")))
+    assert reader.find("two").state.balance == 222
 
 
 def test_neither_cards_nor_the_forgotten_stay_in_the_file(replica: Replica, writer: ReplicaWriter) -> None:

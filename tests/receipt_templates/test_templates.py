@@ -95,7 +95,7 @@ def test_a_copy_says_so_first() -> None:
 def test_a_member_whose_balance_is_not_known_is_told() -> None:
     text = " ".join(slip("sale", "ru", **SALE_RU, tier="Базовый").split())
     assert "Начислено +2 бонуса" in text
-    assert "Баланс покажем, когда вернётся связь" in text
+    assert "Баланс покажем позже" in text
 
 
 def test_a_guest_without_an_invitation_is_promised_nothing() -> None:

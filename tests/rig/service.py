@@ -130,6 +130,7 @@ def test_stop_is_quick_and_a_start_finds_the_data(installed: Till) -> None:
     assert installed.show("Result") == ["success"], installed.journal()
     kept = {path for path in installed.files() if path.startswith(DATA) and path.endswith(".db")}
     assert f"{DATA}/queue.db" in kept
+    installed.run("tillmate", "queue", "list")  # as root: must not leave files that the service may not write
     installed.run("systemctl", "start", "tillmate")
     assert installed.is_ready()
     assert kept <= installed.files()
@@ -153,6 +154,36 @@ def test_a_broken_configuration_ends_it_for_good_with_78(installed: Till) -> Non
     finally:
         installed.write(CONFIG, good)
     installed.run("systemctl", "restart", "tillmate")
+    assert installed.is_ready()
+
+
+def test_a_damaged_queue_ends_it_for_good_with_65(installed: Till) -> None:
+    installed.run("systemctl", "stop", "tillmate")
+    installed.run("cp", "-a", f"{DATA}/queue.db", f"{DATA}/queue.good")
+    installed.run("dd", "if=/dev/urandom", f"of={DATA}/queue.db", "bs=1k", "count=4", "conv=notrunc")
+    installed.run("systemctl", "start", "tillmate", check=False)
+    assert installed.show("ExecMainStatus", "ActiveState") == ["65", "failed"]
+    installed.run("mv", f"{DATA}/queue.good", f"{DATA}/queue.db")
+    installed.run("systemctl", "start", "tillmate")
+    assert installed.is_ready()
+
+
+def test_a_port_in_use_is_waited_for(installed: Till) -> None:
+    installed.run("systemctl", "stop", "tillmate")
+    take = "import socket; s = socket.create_server(('127.0.0.1', 8737)); s.accept()"
+    installed.run("systemd-run", "--unit=thief", "/opt/tillmate/current/bin/python", "-c", take)
+    try:
+        installed.run("systemctl", "start", "tillmate", check=False)
+        installed.eventually("a second try", lambda: int(installed.show("NRestarts")[0]) >= 1, 10)
+    finally:
+        installed.run("systemctl", "stop", "thief")
+    installed.eventually("ready with the port free again", installed.is_ready, 15)
+    assert "status=69" in installed.journal()
+
+
+def test_a_second_agent_by_hand_gives_up_with_75(installed: Till) -> None:
+    said = installed.run("sh", "-c", f"runuser -u tillmate -- tillmate run --config {CONFIG}; echo exit $?")
+    assert "exit 75\n" in said
     assert installed.is_ready()
 
 
@@ -216,6 +247,36 @@ def test_removed_only_the_data_folder_is_left(installed: Till, bare_files: set[s
     installed.install(installed.FIRST)
     assert installed.is_ready()
     assert installed.read(f"{DATA}/mark") == "precious"
+
+
+# A row that waits for a server which does not exist.
+UNSENT = f"""
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from agent.clock import SystemClock
+from loyalty.wire import Enrolment
+from offline_queue import BeginEpoch, Queue, QueueEnrolment
+
+queue, stop = Queue.open(Path("{DATA}/queue.db"), SystemClock()), threading.Event()
+writer = threading.Thread(target=queue.run, args=(stop,))
+writer.start()
+queue.submit(BeginEpoch("device", "epoch")).result(5)
+queue.submit(QueueEnrolment(datetime.now(UTC), Enrolment(till="1", token="A" * 32))).result(5)
+stop.set()
+writer.join()
+"""
+
+
+def test_what_the_server_has_not_had_is_not_purged_by_mistake(installed: Till) -> None:
+    installed.run("systemctl", "stop", "tillmate")
+    installed.run("runuser", "-u", "tillmate", "--", "/opt/tillmate/current/bin/python", "-I", "-c", UNSENT)
+    before = installed.files()
+    said = installed.run(*installed.script("uninstall.sh", "--purge"), check=False)
+    assert "FAILED: 1 sales and enrolments" in said
+    assert before <= installed.files()
+    installed.run(*installed.script("uninstall.sh", "--purge", "--discard-unsent"))
+    assert not any(path.startswith(DATA) for path in installed.files())
 
 
 def test_purged_nothing_is_left(installed: Till, bare_files: set[str]) -> None:

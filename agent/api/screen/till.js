@@ -19,8 +19,11 @@ const HEALTH_SIGNS = { ok: "ok", warning: "warning", down: "down", none: "none" 
 
 const place = (id) => document.getElementById(id);
 
-function put(id, text, roomy = Infinity) {
-  const element = place(id);
+function put(id, text, roomy) {
+  write(place(id), text, roomy);
+}
+
+function write(element, text, roomy = Infinity) {
   if (element.textContent === text) return; // the same again is not read aloud again
   element.textContent = text;
   element.dataset.size = text === "" || text === NOTHING ? "none" : text.length > roomy ? "long" : "short";
@@ -99,7 +102,7 @@ function paintBar(board) {
     const item = place(`part-${slot}`);
     item.dataset.health = health;
     item.querySelector("use").setAttribute("href", `#sign-${HEALTH_SIGNS[health]}`);
-    item.querySelector(".text").textContent = shown ? inLanguage(shown.text) : words.no_news;
+    write(item.querySelector(".text"), shown ? inLanguage(shown.text) : words.no_news, 56);
   }
 }
 

@@ -24,9 +24,6 @@ ASK_PRINTER, ASK_OFFLINE, ASK_ERROR, ASK_PAPER = (b"\x10\x04" + bytes([query]) f
 FENCE = b"\x1dr\x01"
 """GS r 1: answered with a `Fence` in order with the data, so never while the printer holds a job."""
 
-ASB_ON, ASB_OFF = b"\x1da\x0f", b"\x1da\x00"
-"""GS a: from now on an `Automatic` at once and at each change. ESC @ turns it off too."""
-
 Problem = Literal["paper_out", "cover_open", "cutter", "error", "offline"]
 
 _XON, _XOFF = 0x11, 0x13
@@ -156,17 +153,4 @@ def condition(answers: Mapping[int, int]) -> Condition:
         paper_low=bool(paper & 0x0C),
         cutter=bool(error & 0x08),
         error=bool(offline & 0x40) or bool(error & 0x64),
-    )
-
-
-def automatic_condition(status: Automatic) -> Condition:
-    """From an automatic status."""
-    printer, error, paper, _ = status.bits
-    return Condition(
-        offline=bool(printer & 0x08),
-        cover_open=bool(printer & 0x20),
-        paper_out=bool(paper & 0x0C),
-        paper_low=bool(paper & 0x03),
-        cutter=bool(error & 0x08),
-        error=bool(error & 0x64),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -94,6 +95,27 @@ def test_streams_end_promptly_when_the_server_stops(make_shop: Callable[..., Sho
         with pytest.raises(EOFError):
             stream.next()
         stream.close()
+
+
+@pytest.mark.parametrize(("published", "heard"), [(QUEUED, QUEUED), (QUEUED + 1, 0)])
+def test_a_full_queue_ends_the_stream_and_keeps_nothing(published: int, heard: int) -> None:
+    """Nobody reads while it is published; what a dropped client had in its queue is old news and is not sent."""
+
+    async def listen() -> int:
+        hub = Hub(beat=0.01)
+        hub.open()
+        client = hub.join("1")
+        assert client is not None
+        for number in range(published):
+            hub.publish("1", "scan", number)
+        frames = 0
+        async for frame in client.frames():
+            frames += b"event: scan" in frame
+            if b"event: beat" in frame:
+                break
+        return frames
+
+    assert asyncio.run(listen()) == heard
 
 
 def test_publishing_before_the_start_and_after_the_end_is_harmless(make_shop: Callable[..., Shop]) -> None:

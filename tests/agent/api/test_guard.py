@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING
 
 import pytest
@@ -214,7 +213,7 @@ def test_calls_that_do_not_exist(till_shop: Shop, line: str, status: int) -> Non
         ("Authorization: Basic {token}", 401, "no_token"),
         ("Authorization: {token}", 401, "no_token"),
         ("Authorization: Bearer", 401, "no_token"),
-        (f"Authorization: Bearer {secrets.token_urlsafe(32)}", 401, "bad_token"),
+        ("Authorization: Bearer " + "A" * 43, 401, "bad_token"),
         ("Authorization: Bearer {token}x", 401, "bad_token"),
         ("Authorization: Bearer {token} {token}", 401, "bad_token"),
         ("Authorization: Bearer \xff\xfe", 401, "bad_token"),

@@ -190,6 +190,14 @@ def test_a_bad_body_is_named_by_its_place_not_by_its_value(shop: Shop) -> None:
     assert b"9161234567" not in reply.body
 
 
+@pytest.mark.parametrize("number", ["", " " * 65, "1\n2", "\u200b", 7, None])
+def test_a_receipt_number_that_the_server_would_not_book_is_refused_at_the_till(shop: Shop, number: object) -> None:
+    receipt = {"business_day": "2026-11-21", "shift": "1", "number": number}
+    reply = shop.ask("POST", "/v1/tills/1/sales", SALE | {"receipt": receipt})
+    assert (reply.status, reply.code) == (422, "bad_body")
+    assert shop.tills["1"].posted == []
+
+
 @pytest.mark.parametrize("redeem", [-1, 2**60, "all", 1.5, None])
 def test_points_to_pay_with_are_a_bounded_whole_number_or_max(shop: Shop, redeem: object) -> None:
     assert shop.ask("PUT", "/v1/tills/1/basket", {"lines": [], "redeem": redeem}).status == 422

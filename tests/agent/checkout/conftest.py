@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import pytest
 
-from agent.checkout import Context, Effect, Event, FindMember, Known, MemberFound, Respond, State, step
+from agent.checkout import Context, Effect, Event, FindMember, Known, MemberFound, Refreshed, Respond, State, step
 from agent.checkout.model import Redeem
 from agent.messages import Answer, CommitSale, Identify, PutBasket, Reply, Scanned
 from agent.views import Prints, ReceiptRef, View
@@ -49,6 +49,9 @@ PRODUCT = "4006381333931"
 EffectT = TypeVar("EffectT")
 
 
+MakeKnown = Callable[..., Known]
+
+
 def known(member: str, balance: int, purchases: int = 0) -> Known:
     state = MemberState(balance=balance, as_of=NOW, counters=Counters(purchases={"lifetime": purchases}))
     return Known(member, "Анна", state)
@@ -85,6 +88,12 @@ class Desk:
 
     def scan(self, code: str) -> list[Effect]:
         return self.tell(Scanned("counter", code.encode(), self.context.now))
+
+    def fresher(self, card: str, known: Known | None) -> list[Effect]:
+        """News of the replica, which knows that of the card now."""
+        asked = self.take(Refreshed())
+        assert [each for each in asked if isinstance(each, FindMember)] == [FindMember(card)]
+        return self.take(MemberFound(card, known))
 
     def identify(self, code: str) -> Answer | None:
         reply: Reply = Future()
@@ -135,6 +144,12 @@ def context() -> Context:
 @pytest.fixture
 def desk(context: Context) -> Desk:
     return Desk(context)
+
+
+@pytest.fixture
+def make_known() -> MakeKnown:
+    """make_known(member, balance, purchases=0)"""
+    return known
 
 
 @pytest.fixture

@@ -55,6 +55,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.answers: Counter[int] = Counter()
         self.calls: dict[int, str] = {}
         self.quotes: list[str] = ["never-quoted"]
+        self.qrs: dict[str, str | None] = {}
         self.looked_up: set[str] = set()
         self.found: set[str | None] = {None}
         self.pending: list[FindMember | FindSale | Commit] = []
@@ -177,10 +178,15 @@ class AnyOrder(RuleBasedStateMachine):
             assert effect.sale.quote.pay >= 0
             self.outstanding[effect.sale_id] += 1
             assert self.outstanding[effect.sale_id] == 1, "committed twice at a time"
+            assert self.state.storing is not None
+            if self.state.storing.call.prints == "pos":
+                qr = self.qrs[effect.sale_id]
+                assert effect.sale.token == (qr and qr.rpartition("/")[2]), "a QR on paper that is not in the sale"
         if isinstance(effect, Respond | StoreEnrolment):
             self.answers[id(effect.reply)] += 1
         if isinstance(effect, Respond) and isinstance(effect.answer, Quoted):
             self.quotes.append(effect.answer.quote_id)
+            self.qrs[effect.answer.quote_id] = effect.answer.slip.qr
         if isinstance(effect, Respond) and isinstance(effect.answer, SaleAnswer):
             assert effect.answer.sold.sale_id == self.calls[id(effect.reply)], "told of another sale"
 

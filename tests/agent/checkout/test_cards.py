@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.checkout import Announce, FindMember, MemberFound, Refreshed, Show, WakeAt, Woke
-from agent.messages import Scanned
+from agent.checkout import (
+    Again,
+    Announce,
+    Dropped,
+    FindMember,
+    MemberFound,
+    Refreshed,
+    Show,
+    WakeAt,
+    Woke,
+)
+from agent.messages import CancelBasket, Scanned
 from agent.views import Identified
 
 if TYPE_CHECKING:
-    from conftest import Desk
+    from conftest import Desk, MakeKnown
 
 CARD, OTHER_CARD, SILVER_CARD, STRANGER = "2900000000117", "2900000000216", "2900000000315", "2900000000414"
 PRODUCT = "4006381333931"
@@ -104,6 +115,55 @@ def test_a_member_with_an_open_receipt_stays(desk: Desk) -> None:
     desk.later(7200)
     desk.tell(Woke())
     assert desk.view.state == "member"
+
+
+def test_a_member_who_becomes_known_is_shown_without_another_scan(desk: Desk, make_known: MakeKnown) -> None:
+    desk.scan(STRANGER)
+    assert desk.fresher(STRANGER, make_known("m4", 70)) == [Show(desk.view)]
+    assert (desk.view.state, desk.view.greeting, desk.view.balance) == ("member", "Анна", 70)
+
+
+def test_a_newer_balance_is_shown_and_asks_for_no_longer_stay(desk: Desk, make_known: MakeKnown) -> None:
+    desk.scan(CARD)
+    idle_at = desk.state.idle_at
+    desk.later(60)
+    desk.fresher(CARD, make_known("m1", 450))
+    assert (desk.view.balance, desk.state.idle_at) == (450, idle_at)
+
+
+def test_what_was_told_to_the_cashier_stays_when_news_come(desk: Desk, make_known: MakeKnown) -> None:
+    desk.scan(CARD)
+    desk.scan("HELLO")
+    desk.fresher(CARD, make_known("m1", 450))
+    assert desk.view.notice == {"ru": "Это не карта лояльности.", "en": "This is not a loyalty code."}
+
+
+def test_news_of_nobody_here_change_nothing(desk: Desk, make_known: MakeKnown) -> None:
+    desk.scan(CARD)
+    assert desk.fresher(CARD, make_known("m1", 300)) == []
+    assert desk.fresher(CARD, None) == []  # a replica that is being fetched again knows nobody
+    assert desk.view.state == "member"
+    desk.tell(CancelBasket(Future()))
+    assert desk.take(Refreshed()) == []
+
+
+def test_news_in_the_middle_of_a_look_up_wait_for_its_end(desk: Desk, make_known: MakeKnown) -> None:
+    desk.take(Scanned("counter", CARD.encode(), desk.context.now))
+    assert desk.take(Refreshed()) == []
+    assert desk.take(Refreshed()) == []
+    desk.take(MemberFound(CARD, None))  # as it was before the news
+    assert desk.of(Again) == [Again(Refreshed())]
+    desk.fresher(CARD, make_known("m1", 300))
+    assert desk.view.state == "member"
+
+
+def test_news_are_not_refused_however_much_is_waiting(desk: Desk) -> None:
+    desk.take(Scanned("counter", CARD.encode(), desk.context.now))
+    while not desk.of(Dropped):
+        desk.take(Scanned("counter", OTHER_CARD.encode(), desk.context.now))
+    desk.take(Refreshed())
+    desk.take(MemberFound(CARD, None))
+    assert desk.of(Again)[-1] == Again(Refreshed())
 
 
 @pytest.mark.parametrize(("missing", "word"), [("store", "registered"), ("programme", "programme")])

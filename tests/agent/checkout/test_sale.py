@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from agent.checkout import (
     FindSale,
     NotStored,
     Recovered,
+    Refreshed,
     Respond,
     Stored,
     StoreEnrolment,
@@ -28,11 +30,12 @@ from loyalty.quote import Basket, Line
 from receipt_templates.layout import slip_lines
 
 if TYPE_CHECKING:
-    from conftest import Desk
+    from conftest import Desk, MakeKnown
 
     MakeCommit = Callable[..., CommitSale]
 
 CARD, OTHER_CARD, SILVER_CARD, STRANGER = "2900000000117", "2900000000216", "2900000000315", "2900000000414"
+NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 URL = "HTTPS://EXAMPLE.ORG/E/" + "A" * 32
 
 
@@ -194,6 +197,94 @@ def test_where_a_scan_changes_the_money_the_closed_receipt_counts(desk: Desk, co
     assert desk.view.pay == 47500
     (effect,) = [each for each in desk.tell(commit(quoted.quote_id)) if isinstance(each, Commit)]
     assert (effect.sale.member, effect.sale.quote.pay) == (None, 50000)
+
+
+def test_the_quote_that_the_pos_knows_outlives_any_number_of_scans(desk: Desk, commit: MakeCommit) -> None:
+    quoted = desk.basket()
+    for card in (SILVER_CARD, CARD, SILVER_CARD):
+        desk.scan(card)
+    (effect,) = [each for each in desk.tell(commit(quoted.quote_id)) if isinstance(each, Commit)]
+    assert effect.sale.quote.pay == 50000
+    desk.tell(NotStored(quoted.quote_id, "queue_full"))
+    desk.scan(CARD)  # the money is as the POS knows it again
+    (effect,) = [each for each in desk.tell(commit(quoted.quote_id)) if isinstance(each, Commit)]
+    assert effect.sale.member == "m1"
+
+
+def test_news_of_the_member_keep_the_quote_that_the_pos_knows(
+    desk: Desk, commit: MakeCommit, make_known: MakeKnown
+) -> None:
+    desk.scan(STRANGER)
+    quoted = desk.basket()
+    desk.later(120)
+    desk.fresher(STRANGER, make_known("m4", 70))
+    assert (desk.view.state, desk.view.balance, desk.view.max_redeem, desk.view.pay) == ("member", 70, 70, 50000)
+    (effect,) = [each for each in desk.tell(commit(quoted.quote_id)) if isinstance(each, Commit)]
+    assert (effect.sale_id, effect.sale.member, effect.sale.card) == (quoted.quote_id, "m4", None)
+    assert (effect.sold.balance_after, effect.at) == (75, NOW)  # the receipt is of the time at which it was quoted
+
+
+def test_where_news_change_the_money_the_closed_receipt_counts(
+    desk: Desk, commit: MakeCommit, make_known: MakeKnown
+) -> None:
+    desk.scan(CARD)
+    quoted = desk.basket()
+    desk.fresher(CARD, make_known("m1", 300, purchases=9))  # silver now
+    assert desk.view.pay == 47500
+    (effect,) = [each for each in desk.tell(commit(quoted.quote_id)) if isinstance(each, Commit)]
+    assert (effect.sale.member, effect.sale.quote.pay) == ("m1", 50000)
+
+
+def test_points_that_are_gone_leave_the_receipt_on_the_screen(
+    desk: Desk, commit: MakeCommit, make_known: MakeKnown
+) -> None:
+    desk.scan(CARD)
+    quoted = desk.basket(50000, 200)
+    desk.fresher(CARD, make_known("m1", 50))
+    assert (desk.view.balance, desk.view.redeemed, desk.view.pay, desk.view.max_redeem) == (50, 0, 50000, 50)
+    (effect,) = [each for each in desk.tell(commit(quoted.quote_id, 200)) if isinstance(each, Commit)]
+    assert (effect.sale.quote.redeemed, effect.sale.quote.pay) == (200, 30000)  # as the receipt says
+
+
+def test_news_during_a_commit_do_not_touch_what_was_sold(desk: Desk, commit: MakeCommit) -> None:
+    desk.scan(CARD)
+    (effect,) = [each for each in desk.tell(commit(desk.basket().quote_id)) if isinstance(each, Commit)]
+    assert desk.take(Refreshed()) == []
+    desk.tell(stored(effect))
+    assert desk.of(Again) == [Again(Refreshed())]
+    assert desk.take(Refreshed()) == []
+    assert (desk.view.state, desk.view.balance) == ("sold", 305)
+
+
+@pytest.mark.parametrize(
+    ("prints", "member", "token"), [("pos", None, "A" * 32), ("agent", "m1", None), ("none", "m1", None)]
+)
+def test_a_qr_that_the_pos_has_on_paper_is_the_one_of_the_sale(
+    desk: Desk, commit: MakeCommit, prints: str, member: str | None, token: str | None
+) -> None:
+    quoted = desk.basket()
+    assert "A" * 32 in quoted.slip.qr
+    desk.scan(CARD)  # the money stays, so the quote does; the POS may have the slip on paper already
+    (effect,) = [each for each in desk.tell(commit(quoted.quote_id, prints=prints)) if isinstance(each, Commit)]
+    assert (effect.sale.member, effect.sale.token, effect.sold.token) == (member, token, token)
+
+
+def test_a_pos_that_asks_again_after_the_scan_prints_no_qr_and_sells_to_the_member(
+    desk: Desk, commit: MakeCommit
+) -> None:
+    desk.basket()
+    desk.scan(CARD)
+    quoted = desk.basket()
+    assert quoted.slip.qr is None
+    (effect,) = [each for each in desk.tell(commit(quoted.quote_id, prints="pos")) if isinstance(each, Commit)]
+    assert (effect.sale.member, effect.sale.token) == ("m1", None)
+
+
+def test_an_enrolment_waits_for_its_first_token(desk: Desk) -> None:
+    desk.context = replace(desk.context, next_token=None)
+    enrol = Enrol(Future())
+    desk.tell(enrol)
+    assert desk.answer(enrol.reply).code == "busy"
 
 
 def test_points_of_one_card_are_not_spent_for_another(desk: Desk) -> None:

@@ -120,6 +120,17 @@ def test_an_address_that_is_not_safe_is_refused(clock: SystemClock) -> None:
             Client(address, clock, make_session())
 
 
+def test_a_connection_that_the_server_has_closed_is_no_news(
+    client: Client, central: Central, page: Callable[..., ChangesPage]
+) -> None:
+    central.pages[""] = page()
+    client.changes(None)
+    central.faults = deque(["drop"])
+
+    assert client.changes(None) == page()
+    assert central.requests == ["/v1/members/changes"] * 3
+
+
 def test_a_redirect_is_not_followed(client: Client, central: Central) -> None:
     central.faults = deque(["redirect"])
     with pytest.raises(ServerUnreachable):

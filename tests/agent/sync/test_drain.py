@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.sync import Drain
+from agent.clock import SystemClock
+from agent.identity import Identity
+from agent.sync import Client, Drain, Patience, Report
+from offline_queue import Reader
 
 if TYPE_CHECKING:
     import threading
@@ -40,6 +43,32 @@ def test_rows_are_delivered_as_they_come(store: Store, central: Central, drain: 
 
     assert exact(store, central)
     assert sorted(central.rows) == [1, 2, 3, 4, 5]
+
+
+def test_the_delivery_begins_with_the_claim(
+    store: Store,
+    central: Central,
+    client: Client,
+    report: Report,
+    patience: Patience,
+    identity: Identity,
+    during: During,
+) -> None:
+    clock = SystemClock()
+    drain = Drain(
+        writer=store.queue,
+        open_reader=lambda: Reader(store.path),
+        connect=lambda _: client,
+        report=report,
+        clock=clock,
+        patience=patience,
+    )
+    store.sell(2)
+    with during(drain.run):
+        drain.identified(identity)
+        store.settle()
+
+    assert exact(store, central)
 
 
 @pytest.mark.parametrize("fault", UNCLEAR)

@@ -55,6 +55,7 @@ class Rig:
         self.replica = Replica(folder / "members.db")
         self.claimed: list[Identity] = []
         self.revisions: list[int] = []
+        self.balances: list[int | None] = []  # of the first member, each time that there was news of members
         self.changed = threading.Condition()
 
     def heard(self, identity: Identity | None = None, programme: Programme | None = None) -> None:
@@ -82,6 +83,7 @@ class Rig:
             listeners=Listeners(
                 on_claimed=lambda identity: self.heard(identity=identity),
                 on_programme=lambda programme: self.heard(programme=programme),
+                on_members=lambda: self.balances.append(balance(self.replica, 1)),
                 health=lambda: {"counter": "ok"},
             ),
             report=self.report,
@@ -145,6 +147,16 @@ def test_an_agent_that_died_in_the_claim_goes_on_with_the_same_key(
     assert len({claim.public_key for claim in central.claims}) == 1
 
 
+def test_a_claim_that_is_kept_already_is_not_made_again(rig: Rig, central: Central, during: During, page: Page) -> None:
+    central.pages = {"": page()}
+    for _ in range(2):  # the second feed is one that died before it could tell anybody
+        with during(rig.feed(None).run):
+            rounds(central, 1)
+
+    assert rig.claimed[0] == rig.claimed[1]
+    assert len(central.claims) == 1
+
+
 def test_a_wrong_code_is_said_and_tried_for_ever(
     rig: Rig, central: Central, during: During, page: Page, watch: Watch
 ) -> None:
@@ -156,11 +168,12 @@ def test_a_wrong_code_is_said_and_tried_for_ever(
         rig.until(lambda it: bool(it.claimed))
 
 
-def test_a_queue_of_another_epoch_is_not_taken_over(rig: Rig, central: Central, during: During) -> None:
+def test_a_queue_of_another_epoch_is_not_taken_over(rig: Rig, central: Central, during: During, watch: Watch) -> None:
     rig.store.sell(1)
     central.epoch = "epoch-9"
     with during(rig.feed(None).run):
         central.until(lambda seen: len(seen.claims) >= 3)
+        watch.until("network", "The queue file is not of this registration")
 
     assert rig.claimed == []
     assert identities.load(rig.folder) is None
@@ -191,6 +204,8 @@ def test_members_come_page_by_page_and_stay_up_to_date(
         rounds(central, 3)
 
     assert [balance(rig.replica, number) for number in (1, 2, 3)] == [150, None, 300]
+    assert (rig.balances[0], rig.balances[-1]) == (100, 150)  # who is told of a page finds it there
+    assert len(rig.balances) == central.requests.count("/v1/members/changes") - 3  # three requests failed
     assert rig.replica.reader(IDENT_KEY).includes.seq == 5
 
 
@@ -247,6 +262,32 @@ def test_a_new_programme_is_told_once_and_kept_for_an_offline_start(
     central.faults = deque(["refuse"] * 100_000)
     with during(rig.feed(identity).run):
         rig.until(lambda it: it.revisions == [3, 4, 4])
+
+
+def test_a_programme_that_the_disk_does_not_take_is_in_force_and_asked_for_again(
+    rig: Rig, central: Central, during: During, identity: Identity, page: Page, signed: Callable[..., str], watch: Watch
+) -> None:
+    central.pages = {"": page(next="a"), "a": page(next="a")}
+    central.programmes = Programmes(signed(3))
+    in_the_way = rig.folder / "programme.jws.new"
+    in_the_way.mkdir()
+    with during(rig.feed(identity).run):
+        watch.until("queue", "The disk is full")
+        rig.until(lambda it: it.revisions == [3])
+        in_the_way.rmdir()
+        watch.until("queue", "Everything is sent")
+        rig.until(lambda it: (it.folder / "programme.jws").exists())
+
+
+@pytest.mark.parametrize("kept", [b"", b"{}", b"\xff", b'{"current":"a.b.c"}'])
+def test_a_kept_programme_that_cannot_be_read_is_fetched_again(
+    rig: Rig, central: Central, during: During, identity: Identity, page: Page, signed: Callable[..., str], kept: bytes
+) -> None:
+    (rig.folder / "programme.jws").write_bytes(kept)
+    central.pages = {"": page(next="a"), "a": page(next="a")}
+    central.programmes = Programmes(signed(3))
+    with during(rig.feed(identity).run):
+        rig.until(lambda it: it.revisions == [3])
 
 
 def test_an_older_programme_is_not_taken(

@@ -67,8 +67,16 @@ def test_the_window_doubles_up_to_a_minute() -> None:
     assert waits(UNREACHABLE, 9, Lowest()) == [0] * 9
 
 
+@pytest.mark.parametrize("error", [UNREACHABLE, REJECTED])
+def test_after_an_hour_in_vain_it_asks_every_five_minutes_at_the_most(error: TillmateError) -> None:
+    drawn = waits(error, 80, Highest())
+    slow = drawn.index(300)
+    assert sum(drawn[: slow - 1]) < 3600 <= sum(drawn[:slow])
+    assert set(drawn[slow:]) == {300}
+
+
 def test_a_hundred_days_of_failures_do_not_overflow() -> None:
-    assert waits(UNREACHABLE, 5000, Highest())[-1] == 60
+    assert waits(UNREACHABLE, 5000, Highest())[-1] == 300
 
 
 def test_the_server_is_taken_at_its_word() -> None:

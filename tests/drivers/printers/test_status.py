@@ -1,7 +1,5 @@
 """Replies are told apart by their bits, whatever stands between them."""
 
-from itertools import product
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +13,6 @@ from drivers.printers.escpos.status import (
     Flow,
     Replies,
     Reply,
-    automatic_condition,
     condition,
 )
 
@@ -99,13 +96,3 @@ def test_a_text_without_an_end_is_given_up() -> None:
 def test_the_condition_from_answers(answers: dict[int, int], expected: Condition, problem: str | None) -> None:
     assert condition(answers) == expected
     assert condition(answers).problem == problem
-
-
-def test_the_condition_from_an_automatic_status_is_the_same() -> None:
-    for cover, out, low, offline in product([False, True], repeat=4):
-        first = 0x10 | 0x20 * cover | 0x08 * offline
-        status = Automatic(bytes([first, 0, 0x0C * out | 0x03 * low, 0]))
-        answers = {1: 0x12 | 0x08 * offline, 2: 0x12 | 0x04 * cover, 4: 0x12 | 0x60 * out | 0x0C * low}
-        assert automatic_condition(status) == condition(answers)
-    assert automatic_condition(Automatic(b"\x18\x08\x00\x00")).problem == "cutter"
-    assert automatic_condition(Automatic(b"\x18\x20\x00\x00")).problem == "error"

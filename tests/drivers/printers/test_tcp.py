@@ -76,7 +76,17 @@ def test_a_printer_that_is_not_there(listener: socket.socket) -> None:
         DRIVER.open(Options("127.0.0.1", port))
 
 
-@pytest.mark.parametrize(("host", "port"), [("", 9100), ("printer", 0), ("printer", 65536)])
-def test_senseless_options_are_refused(host: str, port: int) -> None:
-    with pytest.raises(ValueError, match=r"host|port"):
-        Options(host, port)
+@pytest.mark.parametrize(
+    ("host", "port", "timeout", "named"),
+    [
+        ("", 9100, 3.0, "host"),
+        ("printer", 0, 3.0, "port"),
+        ("printer", 65536, 3.0, "port"),
+        ("printer", 9100, 0.0, "connect_timeout"),
+        ("printer", 9100, 61.0, "connect_timeout"),
+        ("printer", 9100, float("nan"), "connect_timeout"),
+    ],
+)
+def test_senseless_options_are_refused(host: str, port: int, timeout: float, named: str) -> None:
+    with pytest.raises(ValueError, match=f"^{named}"):
+        Options(host, port, timeout)

@@ -1,0 +1,60 @@
+"""What the silence of a printer means after a job has been sent, and after how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.clock import Clock
+from agent.printer_talk import PrinterTalk
+from drivers.printers.escpos.status import Condition
+from offline_queue.print_jobs import JobState
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds: how often to ask while a job is out; when silence or a missing fence is the answer; how long to wait for the
+    first fence of earlier jobs, and behind each for the next."""
+
+    ask_every: float = 1.0
+    silent_after: float = 5.0
+    no_fence_after: float = 30.0
+    late_fence_within: float = 10.0
+    late_fences_end: float = 2.0
+
+
+USUAL = Patience()
+
+
+class Waiting:
+    """Judges the silence after a job has been sent."""
+
+    def __init__(self, clock: Clock, patience: Patience, talk: PrinterTalk) -> None:
+        self._clock = clock
+        self._patience = patience
+        self._speaks = talk.speaks
+        self._no_fence_after = patience.no_fence_after if talk.fences else 0.0
+        self._asked = self._heard = self._calm = clock.monotonic()
+        self._stopped = self._held = False
+
+    def time_to_ask(self) -> bool:
+        """Every `ask_every` seconds."""
+        now = self._clock.monotonic()
+        if now - self._asked < self._patience.ask_every:
+            return False
+        self._asked = now
+        return True
+
+    def judge(self, condition: Condition | None) -> JobState | None:
+        """What the job is by now, told once; None = wait on."""
+        now = self._clock.monotonic()
+        if condition is None:
+            silent = now - self._heard
+            return "sent" if not self._speaks else "unknown" if silent >= self._patience.silent_after else None
+        self._speaks, self._heard = True, now
+        if condition.problem is not None:
+            self._stopped = True
+            held, self._held = self._held, True
+            return None if held else "held"
+        if self._stopped:
+            self._stopped, self._calm = False, now
+        return "sent" if now - self._calm >= self._no_fence_after else None

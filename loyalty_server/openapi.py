@@ -1,0 +1,159 @@
+"""Prints openapi.json from the calls below and the wire structs: `python -m loyalty_server.openapi FILE`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from loyalty.wire import (
+    ChangesPage,
+    ClaimReply,
+    ClaimRequest,
+    EventBatch,
+    EventReply,
+    Heartbeat,
+    HeartbeatReply,
+    Problem,
+    Programmes,
+)
+
+_REF = "#/components/schemas/{name}"
+_ABOUT = (
+    "The central loyalty server. Tills sign each request: `Authorization: Bearer` with a compact JWS (alg Ed25519), "
+    "60 seconds long and bound to the Host. Money is integer minor units, points are integer units of "
+    "10^-point_decimals points, times are RFC 3339. A reader ignores fields that it does not know. Errors are "
+    "application/problem+json with a stable `code`; `retryable` says whether the same request may succeed later."
+)
+
+Answer = type | Literal["page", "nothing"] | None
+Answers = Mapping[int, Answer]
+
+
+class Call(NamedTuple):
+    """One call: what goes in, and what comes out by status."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    answers: Answers
+    body: type | None = None
+    form: tuple[str, ...] = ()
+    query: tuple[str, ...] = ()
+    signed: bool = True
+    packed: bool = False
+
+
+_PAGE: Answers = {200: "page", 404: "page", 410: "page", 500: "page", 503: "page"}
+_FORM: Answers = {
+    **_PAGE, 422: "page", 429: "page", 400: Problem, 413: Problem, 415: Problem,
+}  # fmt: skip
+_BAD: Answers = {400: Problem, 413: Problem, 415: Problem, 500: Problem, 503: Problem}
+_WHO: Answers = {401: Problem, 421: Problem, 500: Problem, 503: Problem}
+
+CALLS = (
+    Call("POST", "/v1/devices", "claim", "A one-time code and a public key become a device of a store",
+         {201: ClaimReply, 403: Problem, 409: Problem, **_BAD}, body=ClaimRequest, signed=False),
+    Call("GET", "/v1/programme", "programme", "The signed programme in force, and the next one; with an ETag",
+         {200: Programmes, 304: "nothing", 404: Problem, **_WHO}),
+    Call("GET", "/v1/members/changes", "changes", "Members that have changed since a cursor, oldest change first",
+         {200: ChangesPage, 410: Problem, **_WHO}, query=("since",)),
+    Call("POST", "/v1/events", "events", "Rows of a device's queue, in order; each is booked once",
+         {200: EventReply, 409: Problem, **_BAD, **_WHO}, body=EventBatch, packed=True),
+    Call("POST", "/v1/heartbeat", "heartbeat", "How a device is; commands come back",
+         {200: HeartbeatReply, **_BAD, **_WHO}, body=Heartbeat),
+    Call("GET", "/healthz", "health", "200 while the process answers", {200: None}, signed=False),
+    Call("GET", "/openapi.json", "openapi", "This document", {200: None}, signed=False),
+    Call("GET", "/e/{token}", "show", "The customer's enrolment page; the path is case-insensitive", _PAGE,
+         query=("lang",), signed=False),
+    Call("POST", "/e/{token}", "ask", "Phone and consents; a code is sent to the phone", _FORM,
+         form=("phone", "personal_data", "advertising", "lang", "texts", "shown"), signed=False),
+    Call("GET", "/e/{token}/confirm", "show_again", "The same page as /e/{token}", _PAGE, query=("lang",), signed=False),
+    Call("POST", "/e/{token}/confirm", "confirm", "The code; the card comes back", _FORM,
+         form=("attempt", "code", "lang"), signed=False),
+    Call("GET", "/texts/{language}/{purpose}/{version}", "wording", "A consent text as it is agreed to",
+         {200: "page", 404: Problem}, signed=False),
+)  # fmt: skip
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI 3.1 description of every call."""
+    structs = [one for call in CALLS for one in (call.body, *call.answers.values()) if isinstance(one, type)]
+    unique = list(dict.fromkeys(structs))
+    schemas, components = msgspec.json.schema_components(unique, ref_template=_REF)
+    refs = dict(zip(unique, schemas, strict=True))
+    paths: dict[str, Any] = {}
+    for call in CALLS:
+        paths.setdefault(call.path, {})[call.method.lower()] = _operation(call, refs)
+    device = {"type": "http", "scheme": "bearer", "bearerFormat": "JWS", "description": "Signed with the device key."}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Tillmate central server", "version": "1", "description": _ABOUT},
+        "paths": paths,
+        "components": {"schemas": components, "securitySchemes": {"device": device}},
+    }
+
+
+def text() -> str:
+    """The document as the file holds it."""
+    return json.dumps(document(), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def _operation(call: Call, refs: dict[type, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": call.summary,
+        "operationId": call.name,
+        "security": [{"device": []}] if call.signed else [],
+        "responses": {str(status): _answer(answer, refs) for status, answer in sorted(call.answers.items())},
+    }
+    names = [part[1:-1] for part in call.path.split("/") if part.startswith("{")]
+    places = [(name, "path") for name in names] + [(name, "query") for name in call.query]
+    if call.packed:
+        places.append(("Content-Encoding", "header"))
+    if places:
+        operation["parameters"] = [_parameter(name, place) for name, place in places]
+    if call.body is not None:
+        operation["requestBody"] = _content("application/json", refs[call.body])
+    if call.form:
+        fields = {name: {"type": "string"} for name in call.form}
+        operation["requestBody"] = _content(
+            "application/x-www-form-urlencoded", {"type": "object", "properties": fields}
+        )
+    return operation
+
+
+def _parameter(name: str, place: str) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    if name == "version":
+        schema = {"type": "integer", "minimum": 1}
+    if place == "header":
+        schema = {"type": "string", "enum": ["identity", "gzip"]}
+    return {"name": name, "in": place, "required": place == "path", "schema": schema}
+
+
+def _content(media: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"required": True, "content": {media: {"schema": schema}}}
+
+
+def _answer(answer: Answer, refs: dict[type, Any]) -> dict[str, Any]:
+    match answer:
+        case "nothing":
+            return {"description": "Not changed"}
+        case "page":
+            return {"description": "A page", "content": {"text/html": {"schema": {"type": "string"}}}}
+        case None:
+            return {"description": "Done", "content": {"application/json": {"schema": {"type": "object"}}}}
+        case _ if answer is Problem:
+            return {"description": "Refused", "content": {"application/problem+json": {"schema": refs[Problem]}}}
+        case _ if isinstance(answer, type):
+            return {"description": "Done", "content": {"application/json": {"schema": refs[answer]}}}
+    raise AssertionError(answer)
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(text(), encoding="utf-8")

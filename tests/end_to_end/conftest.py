@@ -1,0 +1,73 @@
+"""The demo as a process: started as a visitor starts it, ended as Ctrl-C ends it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from threading import Timer
+
+import pytest
+
+TILLMATE = str(Path(sys.executable).with_name("tillmate"))
+
+
+class Demo:
+    """A running `tillmate demo`."""
+
+    def __init__(self, language: str, folder: Path) -> None:
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [TILLMATE, "demo", "--language", language],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "TMPDIR": str(folder)},
+        )
+        self._watchdog = Timer(90, self._kill)
+        self._watchdog.start()
+        assert self.process.stdout is not None
+        self.address = next(
+            found.group() for line in self.process.stdout if (found := re.search(r"http://[\d.:]+", line))
+        )
+
+    def press_ctrl_c(self) -> int:
+        """What a terminal does: SIGINT to every process. Returns the exit code."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.process.wait(10)
+
+    def close(self) -> None:
+        """End whatever is left of it."""
+        self._watchdog.cancel()
+        self._kill()
+        self.process.communicate()
+
+    def left(self) -> list[str]:
+        """What it has left behind: processes of its group, and files."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, 0)
+            return ["a process"]
+        return [path.name for path in self.folder.iterdir()]
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Callable[[str], Demo]]:
+    """`demo(language)` opens a shop; it is closed after the test."""
+    opened: list[Demo] = []
+
+    def open_shop(language: str) -> Demo:
+        opened.append(Demo(language, tmp_path))
+        return opened[-1]
+
+    yield open_shop
+    for shop in opened:
+        shop.close()
