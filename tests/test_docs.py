@@ -184,9 +184,14 @@ def test_problem_codes_are_those_of_the_program(heading: str, table: dict[str, t
     assert {code: others[:2] for code, others in shown.items()} == as_shown(table)
 
 
+CASES_ALONE = {  # a cash register sends no case files
+    "bad_case", "bad_json", "bad_return", "case_too_large", "case_unreadable", "key_twice", "unknown_key", "unknown_key_near",
+}  # fmt: skip
+
+
 def test_refusals_of_the_engine_are_all_there() -> None:
     texts = tomllib.loads((REPO / "loyalty/en.toml").read_text(encoding="utf-8"))
-    assert rows(REPO / "docs/pos.md", "From the programme,").keys() == texts["refusal"].keys()
+    assert rows(REPO / "docs/pos.md", "From the programme,").keys() == texts["refusal"].keys() - CASES_ALONE
 
 
 # Sentences of the screen
