@@ -15,10 +15,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import ClassVar
 
-from agent import identity
+from agent import identity, state_folder
 from agent.api.admin_socket import AdminSocket, commands
 from agent.api.routes import make_app
 from agent.api.server import Server
@@ -48,12 +46,6 @@ _EXITS = {
     "queue_mismatch": 65,
     "identity_damaged": 65,
 }
-
-
-class StateFolderUnusable(TillmateError):
-    """The state folder cannot be made or written: mend `[state] folder` or its rights."""
-
-    code: ClassVar[str] = "state_folder"
 
 
 def exit_code(error: BaseException) -> int:
@@ -140,7 +132,7 @@ class App:
 def build(config: Config, clock: Clock) -> App:
     """Open files, bind the port, make everything. Raises TillmateError; what was opened is closed again then."""
     with ExitStack() as undo:
-        _make_folder(config.folder)
+        state_folder.prepare(config.folder)
         who = identity.load(config.folder)
         queue_file = config.folder / "queue.db"
         queue = Queue.open(queue_file, clock, who.epoch if who else None)
@@ -207,13 +199,3 @@ def _take_kept_programme(base: Base, who: identity.Identity) -> None:
 def _watchdog(health: Health, port: int) -> list[Worker]:
     every = watchdog_seconds()
     return [Worker("watchdog", Watchdog(health, port, every).run)] if every else []
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        probe = folder / ".write-test"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise StateFolderUnusable(f"{folder}: {error.strerror}", folder=str(folder)) from error

@@ -25,6 +25,8 @@ from loyalty.i18n import Language, text
 CallableT = TypeVar("CallableT", bound=Callable[..., Any])
 
 _ENVIRONMENT = "TILLMATE_CONFIG"
+_SAYS_IT_ALL = ("port_in_use", "queue_locked", "state_folder")
+"""Errors whose sentence for people leaves nothing to add."""
 
 
 def _config_option(command: CallableT) -> CallableT:
@@ -67,7 +69,7 @@ def run(default: Path, config_path: Path | None, verbose: bool) -> None:
     if hung:
         _say(text("cli.hung", config.language, names=", ".join(hung)))
     if agent.failure is not None:
-        _fail(agent.failure, config.language, app.exit_code(agent.failure))
+        _fail(agent.failure, config.language, 1)  # not 65: started again, it finds out what the file holds now
 
 
 @main.command()
@@ -268,17 +270,23 @@ def _load(path: Path) -> Config:
 def _queue_file(path: Path) -> tuple[Config, Path]:
     config = _load(path)
     file = config.folder / "queue.db"
-    if not file.exists():
+    try:
+        there = file.exists()
+    except OSError as error:
+        _say(text("error.state_folder", config.language, folder=str(config.folder), reason=error.strerror or ""))
+        sys.exit(1)
+    if not there:
         _say(text("cli.no_queue", config.language, path=str(config.folder)))
         sys.exit(1)
     return config, file
 
 
 def _fail(error: BaseException, language: Language, code: int) -> NoReturn:
-    """Say it in the words of people, with the details for those who look after the machine."""
+    """Say it in the words of people, with the details, where there are any, for those who look after the machine."""
     if isinstance(error, TillmateError):
         _say(text(error.key, language, **error.params))
-    _say(str(error))
+    if not isinstance(error, TillmateError) or error.code not in _SAYS_IT_ALL:
+        _say(text("cli.details", language, text=str(error)))
     sys.exit(code)
 
 

@@ -22,7 +22,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Literal, Protocol
 
 from agent.clock import Clock
 from agent.link import Link
@@ -41,7 +41,10 @@ from receipt_templates.document import from_json
 
 log = logging.getLogger(__name__)
 
-IN_PRINTER = "in_printer"
+Note = Literal["", "in_printer", "document", "connection_lost", "silent", "interrupted", "no_fence", "no_answers"]
+"""Why a job is in its state, beside the printer's own problems."""
+
+IN_PRINTER: Final = "in_printer"
 """Note of a held job whose bytes the printer has."""
 
 _TURN = 0.2
@@ -213,16 +216,16 @@ class PrintLoop:
         else:
             self._doubt(job, "interrupted")
 
-    def _settle(self, job: Job, state: JobState, note: str = "") -> None:
+    def _settle(self, job: Job, state: JobState, note: Note | Problem = "") -> None:
         self._set(job, state, note)
         self._doubted = False
 
-    def _doubt(self, job: Job, note: str) -> bool:
+    def _doubt(self, job: Job, note: Note) -> bool:
         self._doubted = True
         self._late += 1
         return self._set(job, "unknown", note)
 
-    def _set(self, job: Job, state: JobState, note: str = "") -> bool:
+    def _set(self, job: Job, state: JobState, note: Note | Problem = "") -> bool:
         """Store what became of a job. False: the queue did not take it, so nothing may be built on it."""
         log.info("print job=%d printer=%s state=%s note=%s", job.id, self._settings.name, state, note)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 from rich.table import Table
@@ -15,6 +16,8 @@ from agent.queue_listing import QueueListing, ShownRow
 from loyalty.i18n import Language, text
 
 _COLOURS = {"ok": "green", "warning": "yellow", "down": "red"}
+_NAMED = ("printer", "scanner", "till")
+"""Parts of which there may be several."""
 
 
 def status_table(report: StatusReport, language: Language) -> Table:
@@ -28,7 +31,8 @@ def status_table(report: StatusReport, language: Language) -> Table:
     table = Table(title=title, show_header=False, title_justify="left")
     for part in report.parts:
         state = Text(text(f"cli.status_{part.state}", language), _COLOURS[part.state])
-        table.add_row(state, part.part, part.name, part.text[language], f"{part.since.astimezone():%d.%m. %H:%M}")
+        name = part.name if part.part in _NAMED else ""
+        table.add_row(state, text(f"cli.part_{part.part}", language), name, part.text[language], _moment(part.since))
     return table
 
 
@@ -51,8 +55,17 @@ def job_table(listing: QueueListing, language: Language) -> Table:
     """Print jobs that are not done."""
     table = Table(title=text("cli.queue_prints", language), show_header=False, title_justify="left")
     for job in listing.jobs:
-        table.add_row(str(job.id), job.printer, job.created_at, text(f"cli.job_state_{job.state}", language), job.note)
+        state = text(f"cli.job_state_{job.state}", language)
+        at = _moment(datetime.fromisoformat(job.created_at))
+        table.add_row(str(job.id), job.printer, at, state, _note(job.note, language))
     return table
+
+
+def _note(note: str, language: Language) -> str:
+    try:
+        return text(f"cli.job_note_{note}", language)
+    except KeyError:  # none, or one of another version
+        return note
 
 
 def row_table(row: ShownRow, language: Language) -> Table:
@@ -69,12 +82,17 @@ def row_table(row: ShownRow, language: Language) -> Table:
 def _cells(row: ShownRow, language: Language) -> Sequence[str]:
     return (
         str(row.seq),
-        row.at,
+        _moment(datetime.fromisoformat(row.at)),
         text(f"cli.queue_kind_{row.kind}", language),
         row.receipt or "",
         f"{row.pay // 100}.{row.pay % 100:02}" if row.pay is not None else "",
         text(f"cli.queue_state_{row.state}", language),
     )
+
+
+def _moment(at: datetime) -> str:
+    """In the time of this machine."""
+    return f"{at.astimezone():%d.%m.%Y %H:%M}"
 
 
 def to_json(value: msgspec.Struct) -> str:

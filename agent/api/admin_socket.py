@@ -116,7 +116,8 @@ class AdminSocket:
             listener.listen(8)
         except OSError as error:
             listener.close()
-            raise SocketUnusable(f"{self._path}: {error}", folder=str(self._path.parent)) from error
+            reason = f"{self._path.name}: {error}"
+            raise SocketUnusable(f"{self._path}: {error}", folder=str(self._path.parent), reason=reason) from error
         listener.settimeout(0.2)
         self._listener = listener
 

@@ -36,6 +36,7 @@ class Server:
         self._make_app = make_app
         self._hub = hub
         self._socket: socket.socket | None = None
+        self._app: ASGIApp | None = None
 
     def bind(self) -> int:
         """Listen on the loopback address; from here on connections wait. Returns the port. Raises PortInUse."""
@@ -50,8 +51,9 @@ class Server:
         listener, self._socket = self._socket, None
         if listener is None:
             return
+        self._app = self._app or self._make_app(self._port)  # once: it listens to the status board
         config = uvicorn.Config(
-            self._make_app(self._port),
+            self._app,
             http=BoundedProtocol,
             loop="asyncio",
             ws="none",

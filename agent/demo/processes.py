@@ -100,6 +100,7 @@ class Program:
 def _read(stream: IO[str] | None, lines: Queue[str]) -> None:
     if stream is None:
         return
-    for line in stream:
-        lines.put(line)
+    with stream:
+        for line in stream:
+            lines.put(line)
     lines.put("")

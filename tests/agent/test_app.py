@@ -21,11 +21,12 @@ from agent import app, config
 from agent.api.admin_socket import call
 from agent.api.schemas import StatusReport
 from agent.api.server import PortInUse
-from agent.app import App, StateFolderUnusable, build, exit_code
+from agent.app import App, build, exit_code
 from agent.clock import SystemClock
 from agent.config import Config, ConfigError
 from agent.health import http_answers
 from agent.identity import IdentityDamaged
+from agent.state_folder import StateFolderUnusable
 from agent.threads import Worker
 from agent.watch import HANGS_AFTER
 from offline_queue import Queue, QueueDamaged, QueueFull, QueueLocked, QueueMismatch

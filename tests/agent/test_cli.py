@@ -6,16 +6,20 @@ import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 from click.testing import CliRunner, Result
 
 from agent import __version__, config
 from agent.cli import main
+from agent.printing import Note
+from drivers.printers.escpos.status import Problem
+from loyalty import wire
+from loyalty.i18n import text
 from loyalty.quote import Basket, Line, Quote
-from loyalty.wire import Problem, ReceiptId, Sale, Verdict
-from offline_queue import CommitSale, NewJob, SettleRows
+from loyalty.wire import ReceiptId, Sale, Verdict
+from offline_queue import CommitSale, NewJob, SetJob, SettleRows
 
 if TYPE_CHECKING:
     from conftest import Store
@@ -98,7 +102,7 @@ def sold(store: Store) -> Store:
         at = datetime(2026, 11, 20, 9, number, tzinfo=UTC)
         job = NewJob("receipt", b"{}", f"s{number}")
         store.queue.submit(CommitSale(f"s{number}", "h", "sale", at, sale, b"{}", job)).result(5)
-    problem = Problem(type="urn:x", title="no", status=422, code="till_unknown", retryable=False)
+    problem = wire.Problem(type="urn:x", title="no", status=422, code="till_unknown", retryable=False)
     verdicts = (Verdict(1, "accepted"), Verdict(2, "rejected", problem))
     store.queue.submit(SettleRows("e1", 2, verdicts)).result(5)
     return store
@@ -121,6 +125,25 @@ def test_the_queue_is_shown_while_the_agent_runs_and_when_it_does_not(
     assert "ждут: 1, отклонено: 1" in shown
     assert "1/1/3" in shown
     assert "500.00" in shown
+    assert f"{datetime(2026, 11, 20, 9, 3, tzinfo=UTC).astimezone():%d.%m.%Y %H:%M}" in shown
+
+
+@pytest.mark.parametrize(
+    ("note", "words"), [("paper_out", "нет бумаги"), ("", "ждёт принтер"), ("of_a_later_version", "of_a_later_version")]
+)
+def test_print_jobs_are_told_in_words(tillmate: Tillmate, sold: Store, note: str, words: str) -> None:
+    sold.queue.submit(SetJob(1, "held", note)).result(5)
+    assert words in tillmate("queue", "list", language="ru").output
+
+
+@pytest.mark.parametrize("note", [note for note in (*get_args(Note), *get_args(Problem), "agent_died") if note])
+def test_every_note_that_a_print_job_gets_has_its_words(note: str) -> None:
+    assert text(f"cli.job_note_{note}", "ru")
+
+
+def test_a_queue_that_this_user_may_not_see_is_said_so(tillmate: Tillmate, tmp_path: Path) -> None:
+    ended = tillmate("queue", "list", folder=tmp_path / ("x" * 300))
+    assert (ended.exit_code, "cannot be used: File name too long" in ended.stderr) == (1, True)
 
 
 def test_a_row_is_shown_without_the_card(tillmate: Tillmate, sold: Store) -> None:

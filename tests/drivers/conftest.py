@@ -4,8 +4,10 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -13,6 +15,7 @@ from drivers.virtual import printer, scanner
 from drivers.virtual.control import call
 
 Until = Callable[[Callable[[], bool]], None]
+V = TypeVar("V", bound="Virtual")
 
 
 @pytest.fixture
@@ -29,8 +32,8 @@ def until() -> Until:
 
 
 @dataclass
-class VirtualScanner:
-    """Where a running virtual scanner can be reached."""
+class Virtual:
+    """Where a running virtual device can be reached."""
 
     device: str
     control: str
@@ -40,32 +43,47 @@ class VirtualScanner:
     def do(self, what: str, **request: object) -> dict[str, object]:
         return call(self.control, {"do": what, **request})
 
-    def scan(self, code: str, **request: object) -> None:
-        self.do("scan", code=code, **request)
-
     def state(self, name: str) -> object:
         return self.do("state")[name]
 
 
-@pytest.fixture
-def start_scanner() -> Iterator[Callable[[scanner.Options], VirtualScanner]]:
-    """Start a virtual scanner in a thread; all are stopped at the end, and must stop at once."""
-    started: list[VirtualScanner] = []
+class VirtualScanner(Virtual):
+    def scan(self, code: str, **request: object) -> None:
+        self.do("scan", code=code, **request)
 
-    def start(options: scanner.Options) -> VirtualScanner:
+
+class VirtualPrinter(Virtual):
+    def receipts(self) -> list[dict[str, object]]:
+        found = self.do("receipts")["receipts"]
+        assert isinstance(found, list)
+        return found
+
+
+@contextmanager
+def started(run: Callable[..., None], kind: type[V]) -> Iterator[Callable[[object], V]]:
+    """Start virtual devices in threads; all are stopped at the end, and must stop at once."""
+    running: list[V] = []
+
+    def start(options: object) -> V:
         lines: queue.Queue[str] = queue.Queue()
         stop = threading.Event()
-        thread = threading.Thread(target=scanner.run, args=(options, stop, lines.put), daemon=True)
+        thread = threading.Thread(target=run, args=(options, stop, lines.put), daemon=True)
         thread.start()
         _, device, control = lines.get(timeout=5).split(" ")
-        started.append(VirtualScanner(device.removeprefix("device="), control.removeprefix("control="), thread, stop))
-        return started[-1]
+        running.append(kind(device.removeprefix("device="), control.removeprefix("control="), thread, stop))
+        return running[-1]
 
     yield start
-    for each in started:
+    for each in running:
         each.stop.set()
         each.thread.join(1)
         assert not each.thread.is_alive()
+
+
+@pytest.fixture
+def start_scanner() -> Iterator[Callable[[scanner.Options], VirtualScanner]]:
+    with started(scanner.run, VirtualScanner) as start:
+        yield start
 
 
 @pytest.fixture(params=["tcp", "pty"])
@@ -76,46 +94,10 @@ def virtual_scanner(
     return start_scanner(scanner.Options(pty=str(tmp_path / "scanner") if request.param == "pty" else ""))
 
 
-@dataclass
-class VirtualPrinter:
-    """Where a running virtual printer can be reached."""
-
-    device: str
-    control: str
-    thread: threading.Thread
-    stop: threading.Event
-
-    def do(self, what: str, **request: object) -> dict[str, object]:
-        return call(self.control, {"do": what, **request})
-
-    def state(self, name: str) -> object:
-        return self.do("state")[name]
-
-    def receipts(self) -> list[dict[str, object]]:
-        found = self.do("receipts")["receipts"]
-        assert isinstance(found, list)
-        return found
-
-
 @pytest.fixture
 def start_printer() -> Iterator[Callable[[printer.Options], VirtualPrinter]]:
-    """Start a virtual printer in a thread; all are stopped at the end, and must stop at once."""
-    started: list[VirtualPrinter] = []
-
-    def start(options: printer.Options) -> VirtualPrinter:
-        lines: queue.Queue[str] = queue.Queue()
-        stop = threading.Event()
-        thread = threading.Thread(target=printer.run, args=(options, stop, lines.put), daemon=True)
-        thread.start()
-        _, device, control = lines.get(timeout=5).split(" ")
-        started.append(VirtualPrinter(device.removeprefix("device="), control.removeprefix("control="), thread, stop))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.stop.set()
-        each.thread.join(1)
-        assert not each.thread.is_alive()
+    with started(printer.run, VirtualPrinter) as start:
+        yield start
 
 
 @pytest.fixture
