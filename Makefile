@@ -35,6 +35,7 @@ test-full: check
 bench: venv
 	tests/rig/debian.sh chromium
 	$(RUN) benchmarks/scan_to_paint.py
+	$(RUN) benchmarks/quote.py
 
 test-service: venv
 	tests/rig/service.sh

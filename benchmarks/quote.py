@@ -1,6 +1,6 @@
 """How long a quote takes, and whether memory stays flat: a 50-line receipt, 20 offers, paid with points.
 
-    python -m benchmarks.quote [--quotes 200000]
+    python benchmarks/quote.py [--quotes 200000]
 
 Prints p50 and p99 of one quote (the quietest of five rounds of a thousand) for two programmes of 20 offers (`mixed`: of every kind; `stacked`: 20 discounts one on
 another, all on every line), and how the process grew over many quotes of receipts that all differ.

@@ -72,7 +72,7 @@ def run(data: Path, listen: str, public_url: str | None, names: tuple[str, ...])
     logging.getLogger("alembic").setLevel(logging.WARNING)
     folder = DataFolder(data)
     host, _, port = listen.rpartition(":")
-    if not (host and port.isdecimal()):
+    if not (host and port.isdecimal() and int(port) < 65536):
         _fail(f"--listen {listen}: must be HOST:PORT", 78)
     with _opened(folder) as (database, keys):
         try:
@@ -152,7 +152,7 @@ def member_add(data: Path, card: str, balance: int, phone: str | None, greeting:
 def ledger_csv(data: Path, file: Path) -> None:
     """Write every ledger entry and every receipt; exit 1 when a balance differs from its entries."""
     with _opened(DataFolder(data)) as (database, _), database.reading() as connection:
-        with file.open("w", encoding="utf-8", newline="") as out:
+        with _refusals(), file.open("w", encoding="utf-8", newline="") as out:
             lines = write_csv(connection, out)
         wrong = differences(connection)
     click.echo(f"written lines={lines} file={file}")
@@ -184,6 +184,8 @@ def _refusals() -> Iterator[None]:
         _fail(str(error), 78)
     except (TillmateError, LookupError, ValueError) as error:
         _fail(str(error.args[0]), 1)
+    except OSError as error:
+        _fail(str(error), 1)
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:
