@@ -1,6 +1,6 @@
 """Notices a driver that hangs, and sees to it that the thread that is lost in it does nothing more.
 
-Every call into a driver is timed. One that is under way for longer than any driver is granted is given up: another
+Every call into a driver is timed. One that is under way for far longer than it was granted is given up: another
 thread takes the device over. If the call does come back one day, `GivenUp` comes out of it instead of its answer, so the
 old thread ends there, without having read, printed, reported or stored anything. A thread that waits for anything else
 than its driver is never given up.
@@ -19,8 +19,10 @@ from typing import Generic, TypeVar
 from agent.clock import Clock
 from drivers.base import Device, Printer
 
-HANGS_AFTER = 30.0
-"""Seconds; a write is granted 10 without progress, opening and reading less."""
+HANGS_AFTER = 20.0
+"""Seconds beyond the timeout that a call was given."""
+LONGEST = 60.0
+"""Seconds that opening, or writing a long job over a slow line, may take."""
 
 T = TypeVar("T")
 D = TypeVar("D", bound=Device)
@@ -36,24 +38,24 @@ class _Calls:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._since: float | None = None
+        self._until: float | None = None
         self.given_up = False
 
-    def make(self, call: Callable[[], T]) -> T:
+    def make(self, call: Callable[[], T], timeout: float) -> T:
         with self._lock:
-            self._since = self._clock.monotonic()
+            self._until = self._clock.monotonic() + timeout + HANGS_AFTER
         try:
             return call()
         finally:
             with self._lock:
-                self._since = None
+                self._until = None
                 if self.given_up:
                     raise GivenUp
 
-    def hang(self, after: float) -> bool:
+    def hang(self) -> bool:
         """Whether one hangs; then all of them are given up."""
         with self._lock:
-            if self._since is not None and self._clock.monotonic() - self._since >= after:
+            if self._until is not None and self._clock.monotonic() >= self._until:
                 self.given_up = True
             return self.given_up
 
@@ -61,9 +63,8 @@ class _Calls:
 class Watch:
     """One device. `hangs` is for the thread that watches, all else for that of the device."""
 
-    def __init__(self, clock: Clock, after: float = HANGS_AFTER) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._after = after
         self._calls = _Calls(clock)
 
     def begin(self) -> _Calls:
@@ -73,7 +74,7 @@ class Watch:
 
     def hangs(self) -> bool:
         """Whether the thread of the device hangs in its driver. It has been given up then, and this is said once."""
-        hang = self._calls.hang(self._after)
+        hang = self._calls.hang()
         if hang:
             self._calls = _Calls(self._clock)
         return hang
@@ -84,13 +85,13 @@ class Watched(Generic[D]):
 
     def __init__(self, watch: Watch, opener: Callable[[], D]) -> None:
         self._calls = watch.begin()
-        self._device = self._calls.make(lambda: self._opened(opener))
+        self._device = self._calls.make(lambda: self._opened(opener), LONGEST)
 
     def read(self, timeout: float) -> bytes:
-        return self._calls.make(lambda: self._device.read(timeout))
+        return self._calls.make(lambda: self._device.read(timeout), timeout)
 
     def close(self) -> None:
-        self._calls.make(self._device.close)
+        self._calls.make(self._device.close, 0.0)
 
     def _opened(self, opener: Callable[[], D]) -> D:
         device = opener()
@@ -103,4 +104,4 @@ class WatchedPrinter(Watched[Printer]):
     """See drivers.base.Printer."""
 
     def write(self, payload: bytes, timeout: float) -> None:
-        self._calls.make(lambda: self._device.write(payload, timeout))
+        self._calls.make(lambda: self._device.write(payload, timeout), LONGEST)

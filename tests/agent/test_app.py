@@ -209,7 +209,7 @@ def test_a_driver_that_hangs_is_shown_and_replaced_while_the_agent_runs(
     running.ready.get(timeout=10)
     assert hanging_driver.HANGING.wait(5)
     assert scanner_says(tmp_path) == "The scanner is ready."
-    leaping_clock.ahead += HANGS_AFTER
+    leaping_clock.ahead += HANGS_AFTER + 1
     until(lambda: "does not react" in scanner_says(tmp_path))
     hanging_driver.OPEN_AGAIN.set()
     until(lambda: scanner_says(tmp_path) == "The scanner is ready.")

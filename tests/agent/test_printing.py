@@ -14,7 +14,7 @@ from agent.print_patience import Patience
 from agent.printing import IN_PRINTER, PrinterSettings, PrintLoop
 from agent.status import Status
 from agent.threads import Worker, end
-from agent.watch import HANGS_AFTER, Watch, WatchedPrinter
+from agent.watch import HANGS_AFTER, LONGEST, Watch, WatchedPrinter
 from drivers.base import Printer
 from drivers.printers import tcp
 from drivers.printers.escpos.profile import load_profile
@@ -315,7 +315,7 @@ def test_a_driver_that_hangs_with_a_job_leaves_a_doubt_and_the_next_is_printed(
     desk.add("Первый")
     assert hanging.wait(5)
     desk.becomes(("sending", ""))
-    leaping_clock.ahead += HANGS_AFTER
+    leaping_clock.ahead += LONGEST + HANGS_AFTER
     assert worker.replace_if_hung()
     desk.becomes(("unknown", "interrupted"))
     virtual_printer.do("reset")  # it serves one client at a time, so the new thread waits for that

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.watch import HANGS_AFTER, GivenUp, Watch, Watched, WatchedPrinter
+from agent.watch import HANGS_AFTER, LONGEST, GivenUp, Watch, Watched, WatchedPrinter
 from drivers.base import DeviceGone
 
 if TYPE_CHECKING:
@@ -64,15 +64,15 @@ def test_what_a_driver_says_in_time_passes_through(leaping_clock: LeapingClock) 
 
 
 @pytest.mark.parametrize("error", [None, DeviceGone("unplugged")])
-@pytest.mark.parametrize("call", ["read", "write"])
+@pytest.mark.parametrize(("call", "granted"), [("read", 0.2), ("write", LONGEST)])
 def test_a_call_that_hangs_is_given_up_once_and_never_comes_back(
-    leaping_clock: LeapingClock, pool: ThreadPoolExecutor, call: str, error: Exception | None
+    leaping_clock: LeapingClock, pool: ThreadPoolExecutor, call: str, granted: float, error: Exception | None
 ) -> None:
     watch, device = Watch(leaping_clock), Stubborn(error)
     watched = WatchedPrinter(watch, lambda: device)
     lost = pool.submit(lambda: watched.read(0.2) if call == "read" else watched.write(b"x", 1.0))
     assert device.entered.wait(5)
-    leaping_clock.ahead += HANGS_AFTER - 5
+    leaping_clock.ahead += granted + HANGS_AFTER - 5
     assert not watch.hangs()
     leaping_clock.ahead += 5
     assert watch.hangs()
@@ -93,7 +93,7 @@ def test_the_device_of_an_opening_that_came_too_late_is_given_back(
 
     lost = pool.submit(lambda: Watched(watch, opener))
     assert device.entered.wait(5)
-    leaping_clock.ahead += HANGS_AFTER
+    leaping_clock.ahead += LONGEST + HANGS_AFTER
     assert watch.hangs()
     device.release.set()
     with pytest.raises(GivenUp):
@@ -114,7 +114,7 @@ def test_the_next_life_of_a_device_is_watched_anew(leaping_clock: LeapingClock, 
     watch, old, new = Watch(leaping_clock), Stubborn(), Stubborn()
     lost = pool.submit(Watched(watch, lambda: old).read, 0.2)
     assert old.entered.wait(5)
-    leaping_clock.ahead += HANGS_AFTER
+    leaping_clock.ahead += HANGS_AFTER + 1
     assert watch.hangs()
     also_lost = pool.submit(Watched(watch, lambda: new).read, 0.2)
     assert new.entered.wait(5)
@@ -122,7 +122,7 @@ def test_the_next_life_of_a_device_is_watched_anew(leaping_clock: LeapingClock, 
     with pytest.raises(GivenUp):
         lost.result(5)
     assert not watch.hangs()
-    leaping_clock.ahead += HANGS_AFTER
+    leaping_clock.ahead += HANGS_AFTER + 1
     assert watch.hangs()
     new.release.set()
     with pytest.raises(GivenUp):
