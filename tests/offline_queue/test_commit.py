@@ -199,6 +199,14 @@ def test_print_jobs_go_through_their_states(run: Running, clock: FixedClock) -> 
     held = run.reader.job(first)
     assert (held.state, held.note, held.changed_at) == ("held", "paper_out", clock.now().isoformat())
 
+    assert run.reader.last_tried("receipt") is None
+    for job in (first, second):
+        run.queue.submit(SetJob(job, "unknown")).result(WAIT)
+    third = run.queue.submit(QueueEnrolment(at, body, NewJob("receipt", b"c"))).result(WAIT)
+    assert run.reader.last_tried("receipt").id == first
+    run.queue.submit(SetJob(third, "printed")).result(WAIT)
+    assert (run.reader.last_tried("receipt").state, run.reader.last_tried("kitchen").state) == ("printed", "unknown")
+
 
 def test_a_job_that_does_not_exist_is_said_so(run: Running) -> None:
     with pytest.raises(UnknownJob):

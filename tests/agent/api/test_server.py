@@ -90,7 +90,10 @@ def test_a_restarted_run_serves_again(make_shop: Callable[..., Shop]) -> None:
     shop.open()
     assert shop.ask("GET", "/healthz").status == 200
     stream = shop.listen()
-    assert stream.next()[0] == "status"
+    assert stream.next() == ("status", [])
+    for state in ("down", "ok"):
+        shop.status.set("network", "server", state, "status.network.ok")
+    assert [[part["state"] for part in stream.next()[1]] for _ in range(2)] == [["down"], ["ok"]]  # told once each
     stream.close()
 
 
