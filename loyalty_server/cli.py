@@ -1,6 +1,6 @@
 """The `tillmate-server` command: one function a verb, no logic.
 
-Exit codes: 78 the folder or the programme must be mended, 69 the address is taken, 1 the wish cannot be granted.
+Exit codes: 78 the folder, the programme or an address must be mended, 69 the address is taken, 1 the wish cannot be granted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from loyalty_server import setup
 from loyalty_server.app import make_app
 from loyalty_server.clock import SystemClock
 from loyalty_server.devices import new_code, revoke
-from loyalty_server.edge import Server, names_of
+from loyalty_server.edge import Server, names_of, receipt_address
 from loyalty_server.enrolment.sender import ConsoleSender
 from loyalty_server.enrolment.wording import Wordings
 from loyalty_server.folder import DataFolder, NotInitialised
@@ -74,13 +74,14 @@ def run(data: Path, listen: str, public_url: str | None, names: tuple[str, ...])
     host, _, port = listen.rpartition(":")
     if not (host and port.isdecimal() and int(port) < 65536):
         _fail(f"--listen {listen}: must be HOST:PORT", 78)
+    public = _receipt_address(public_url or f"http://{listen}")
     with _opened(folder) as (database, keys):
         try:
             listener = bind(host.strip("[]"), int(port))
         except OSError as error:
             _fail(f"cannot listen on {listen}: {error.strerror or error}", 69)
         url = f"http://{host}:{listener.getsockname()[1]}"
-        public = (public_url or url).rstrip("/")
+        public = public if public_url else url
         server = Server(database, keys, SystemClock(), public, names_of(url, public, *names))
         sender = ConsoleSender(sys.stdout, folder.codes_file)
         serve(
@@ -186,6 +187,13 @@ def _refusals() -> Iterator[None]:
         _fail(str(error.args[0]), 1)
     except OSError as error:
         _fail(str(error), 1)
+
+
+def _receipt_address(text: str) -> str:
+    try:
+        return receipt_address(text)
+    except ValueError as error:
+        _fail(f"--public-url: {error}", 78)
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:

@@ -59,6 +59,17 @@ def names_of(*addresses: str) -> frozenset[str]:
     return frozenset(names)
 
 
+def receipt_address(text: str) -> str:
+    """Return the address that enrolment QRs begin with, without a slash at its end. Raises ValueError."""
+    parts = urlsplit(text.rstrip("/"))
+    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1"))
+    if not safe or not parts.hostname or parts.path or parts.query or parts.fragment or parts.username:
+        raise ValueError(
+            f"{text} cannot stand on receipts: it must be https://HOST[:PORT], or http on this machine alone"
+        )
+    return text.rstrip("/")
+
+
 async def read_body(request: Request, limits: Limits) -> bytes:
     """Return the body, unpacked. Raises Refused `too_large`, `media_type` or `malformed`."""
     packed = await read_bounded(request, limits.packed)

@@ -171,7 +171,7 @@ def test_a_taken_port_is_said(shell: Shell) -> None:
     assert "cannot listen on 127.0.0.1:" in said
 
 
-@pytest.mark.parametrize("listen", ["8080", "localhost:", "localhost:x", ":80"])
+@pytest.mark.parametrize("listen", ["8080", "localhost:", "localhost:x", ":80", "localhost:65536"])
 def test_a_wrong_address_is_said(shell: Shell, listen: str) -> None:
     shell.init()
     assert "must be HOST:PORT" in shell("run", "--listen", listen, code=78)
@@ -221,6 +221,26 @@ def test_the_public_address_goes_to_the_tills(shell: Shell, till_at: Callable[[s
     assert till.claim(shell("device", "new-code", "--store", "S1").strip()).enrolment_url == "https://Bonus.example"
     for host, status in (("bonus.example", 200), ("bonus.example:443", 421), ("other.example", 421)):
         assert till.ask("GET", "/v1/programme", host=host, headers={"Host": host}).status_code == status
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--public-url", "bonus.example"),
+        ("--public-url", "http://bonus.example"),
+        ("--public-url", "https://bonus.example/shop"),
+        ("--public-url", "https://"),
+        ("--listen", "0.0.0.0:0"),
+    ],
+)
+def test_an_address_that_cannot_stand_on_receipts_is_said(shell: Shell, words: tuple[str, ...]) -> None:
+    shell.init()
+    assert "must be https://HOST" in shell("run", *words, code=78)
+
+
+def test_a_ledger_that_cannot_be_written_is_said(shell: Shell, tmp_path: Path) -> None:
+    shell.init()
+    assert "No such file" in shell("ledger", "--csv", str(tmp_path / "nowhere" / "ledger.csv"), code=1)
 
 
 def test_the_console_sender_says_it_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
