@@ -60,15 +60,12 @@ class SetJob:
 
     def apply(self, transaction: Transaction) -> None:
         """Raises UnknownJob."""
-        found = transaction.one("SELECT printer FROM print_jobs WHERE id = ?", (self.id,))
-        if found is None:
+        if transaction.one("SELECT 1 FROM print_jobs WHERE id = ?", (self.id,)) is None:
             raise UnknownJob(f"there is no print job {self.id}", id=self.id)
         transaction.run(
             "UPDATE print_jobs SET state = ?, note = ?, changed_at = ? WHERE id = ?",
             (self.state, self.note, transaction.now.isoformat(), self.id),
         )
-        if self.state == "queued":
-            transaction.printers.add(found[0])
 
 
 @dataclass(frozen=True)
