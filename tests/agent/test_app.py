@@ -31,35 +31,12 @@ from agent.threads import Worker
 from agent.watch import HANGS_AFTER
 from offline_queue import Queue, QueueDamaged, QueueFull, QueueLocked, QueueMismatch
 
+from .shop import CONFIG
+
 if TYPE_CHECKING:
     from conftest import LeapingClock, Until
 
 CLOCK = SystemClock()
-SOURCE = """
-language = "en"
-[state]
-folder = "{folder}"
-[server]
-url = "http://127.0.0.1:{nobody}"
-[api]
-port = {port}
-[[till]]
-id = "1"
-printer = "receipt"
-scanners = ["counter"]
-[[till]]
-id = "2"
-[[scanner]]
-name = "counter"
-driver = "{driver}"
-options = {{ port = "socket://127.0.0.1:{nobody}" }}
-[[printer]]
-name = "receipt"
-driver = "tcp"
-options = {{ host = "127.0.0.1", port = {nobody} }}
-"""
-
-
 HANGING_DRIVER = """
 from dataclasses import dataclass
 from threading import Event
@@ -98,9 +75,12 @@ def load_settings(folder: Path, driver: str = "serial_port") -> Config:
     with socket.socket() as one, socket.socket() as other:
         for probe in (one, other):
             probe.bind(("127.0.0.1", 0))
-        ports = {"port": one.getsockname()[1], "nobody": other.getsockname()[1]}
+        port, nobody = (probe.getsockname()[1] for probe in (one, other))
+    ports = {"port": port, "nobody": nobody, "scanner": nobody, "printer": nobody}
     path = folder / "config.toml"
-    path.write_text(SOURCE.format(folder=folder / "state", driver=driver, **ports), encoding="utf-8")
+    second_till = '[[till]]\nid = "2"\n'
+    source = CONFIG.format(language="en", folder=folder / "state", driver=driver, **ports) + second_till
+    path.write_text(source, encoding="utf-8")
     return config.load(path)
 
 

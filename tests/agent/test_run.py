@@ -32,50 +32,14 @@ from loyalty.quote import MemberState
 from loyalty.wire import ChangesPage, Included, MemberChange, Named, Programmes
 from offline_queue import BeginEpoch, Queue, Reader, Replica, ReplicaWriter
 
+from .shop import CONFIG, PROGRAMME
+
 if TYPE_CHECKING:
     from conftest import Threads, Until, VirtualPrinter
 
 TILLMATE = Path(sys.executable).with_name("tillmate")
 CARD = "2900000000117"
 READY_WITHIN = 20.0  # on a machine with other work to do
-
-CONFIG = """
-language = "{language}"
-[state]
-folder = "{folder}"
-[server]
-url = "http://127.0.0.1:{nobody}"
-[api]
-port = {port}
-[receipt]
-shop = "Ромашка"
-[codes]
-member_card = [{{ pattern = "29xxxxxxxxxxC" }}]
-[[till]]
-id = "1"
-printer = "receipt"
-scanners = ["counter"]
-[[scanner]]
-name = "counter"
-driver = "serial_port"
-options = {{ port = "socket://127.0.0.1:{scanner}" }}
-[[printer]]
-name = "receipt"
-driver = "tcp"
-options = {{ host = "127.0.0.1", port = {printer} }}
-"""
-
-PROGRAMME = """
-[programme]
-id = "club"
-revision = 1
-engine = 1
-starts_at = 2026-01-01T00:00:00+03:00
-timezone = "Europe/Moscow"
-currency = "RUB"
-[earn]
-rate_bp = 100
-"""
 
 
 def free_port() -> int:
@@ -102,7 +66,10 @@ class Agent:
     @property
     def config(self) -> Path:
         path = self.folder / "config.toml"
-        path.write_text(CONFIG.format(language=self.language, folder=self.state, **self.ports), encoding="utf-8")
+        path.write_text(
+            CONFIG.format(language=self.language, folder=self.state, driver="serial_port", **self.ports),
+            encoding="utf-8",
+        )
         return path
 
     @property

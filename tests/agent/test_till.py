@@ -29,25 +29,14 @@ from loyalty.quote import Basket, Line, MemberState
 from loyalty.wire import ChangesPage, Included, MemberChange
 from offline_queue import Replica, ReplicaWriter
 
+from .shop import PROGRAMME
+
 if TYPE_CHECKING:
     from conftest import Store, Threads, Until
 
 CARD, STRANGER = "2900000000117", "2900000000414"
 IDENT_KEY, TOKEN_KEY = b"i" * 32, b"t" * 32
-PROGRAMME = programme.load(
-    """
-    [programme]
-    id = "club"
-    revision = 1
-    engine = 1
-    starts_at = 2026-01-01T00:00:00+03:00
-    timezone = "Europe/Moscow"
-    currency = "RUB"
-    [earn]
-    rate_bp = 100
-    """,
-    "toml",
-)
+RULES = programme.load(PROGRAMME, "toml")
 CLOCK = SystemClock()
 
 
@@ -120,7 +109,7 @@ def claim(tmp_path: Path) -> Claim:
 
 @pytest.fixture
 def desk(store: Store, threads: Threads, claim: Claim) -> Desk:
-    desk = Desk(store, threads, Facts(PROGRAMME, claim))
+    desk = Desk(store, threads, Facts(RULES, claim))
     desk.start()
     return desk
 
@@ -150,7 +139,7 @@ def test_the_same_commit_gets_its_answer_after_a_restart_too(desk: Desk, claim: 
     first = desk.commit(quote_id)
     second = desk.commit(quote_id)
     desk.store.reopen()
-    later = Desk(desk.store, desk.threads, Facts(PROGRAMME, claim))
+    later = Desk(desk.store, desk.threads, Facts(RULES, claim))
     later.start()
     third = later.commit(quote_id)
     assert (first.created, second.created, third.created) == (True, False, False)
@@ -172,7 +161,7 @@ def test_tokens_are_genuine_and_never_the_same_not_even_after_a_restart(desk: De
         sold = desk.commit(desk.basket().quote_id, number=str(number)).sold
         assert enrolment_token.genuine(sold.token, TOKEN_KEY)
         seen.add(sold.token)
-    later = Desk(desk.store, desk.threads, Facts(PROGRAMME, claim))
+    later = Desk(desk.store, desk.threads, Facts(RULES, claim))
     later.start()
     until(lambda: later.basket().slip.qr is not None)
     seen.add(later.commit(later.basket().quote_id, number="later").sold.token)
@@ -211,7 +200,7 @@ def test_a_fresher_answer_of_the_server_repaints_the_screen(desk: Desk, until: U
 
 
 def test_a_full_inbox_refuses_calls_and_counts_lost_scans(store: Store, threads: Threads, claim: Claim) -> None:
-    desk = Desk(store, threads, Facts(PROGRAMME, claim))
+    desk = Desk(store, threads, Facts(RULES, claim))
     replies: list[Future[Answer]] = [Future() for _ in range(BOUND)]
     assert all(desk.till.post(Identify("HELLO", reply)) for reply in replies)
     assert not desk.till.post(Identify("HELLO", Future()))
@@ -225,7 +214,7 @@ def test_a_full_inbox_refuses_calls_and_counts_lost_scans(store: Store, threads:
 
 
 def test_a_crash_is_answered_and_the_till_goes_on(store: Store, threads: Threads, claim: Claim, until: Until) -> None:
-    desk = Desk(store, threads, Facts(PROGRAMME, claim))
+    desk = Desk(store, threads, Facts(RULES, claim))
     worker = till_worker("1", desk.till)
     worker.start()
     assert isinstance(desk.identify(), Identified)
@@ -242,16 +231,16 @@ def test_a_crash_is_answered_and_the_till_goes_on(store: Store, threads: Threads
 
 def test_a_till_that_the_server_does_not_know_is_said_so_until_it_does(desk: Desk, claim: Claim, until: Until) -> None:
     assert desk.status.snapshot() == ()
-    desk.facts = Facts(PROGRAMME, dataclasses.replace(claim, tills=frozenset({"7"})))
+    desk.facts = Facts(RULES, dataclasses.replace(claim, tills=frozenset({"7"})))
     desk.till.refresh()
     until(lambda: ["know till 1" in part.text["en"] for part in desk.status.snapshot()] == [True])
-    desk.facts = Facts(PROGRAMME, claim)
+    desk.facts = Facts(RULES, claim)
     desk.till.refresh()
     until(lambda: [part.text["en"] for part in desk.status.snapshot()] == ["The till works."])
 
 
 def test_a_stop_finishes_what_is_inside(store: Store, threads: Threads, claim: Claim) -> None:
-    desk = Desk(store, threads, Facts(PROGRAMME, claim))
+    desk = Desk(store, threads, Facts(RULES, claim))
     stop = desk.start()
     quote_id = desk.basket().quote_id
     receipt = ReceiptRef(business_day=date(2026, 11, 20), shift="1", number="1")
@@ -276,7 +265,7 @@ def test_claim_and_programme_may_come_later(store: Store, threads: Threads, clai
     desk.start()
     assert desk.identify().code == "no_programme"
     assert desk.till.view.state == "unavailable"
-    desk.facts = Facts(PROGRAMME, claim)
+    desk.facts = Facts(RULES, claim)
     desk.till.refresh()
     until(lambda: desk.till.view.state == "idle")
     assert desk.identify().view.greeting == "Анна"

@@ -14,36 +14,14 @@ from agent.api import openapi
 from agent.api.routes import CALLS, Call
 from agent.messages import CancelBasket, CommitSale, Enrol, Identify, PutBasket
 from agent.views import Cancelled, Enrolled, Identified, Quoted, SaleAnswer, SlipData, Sold, View
-from loyalty.quote import Quote
+
+from .answers import QUOTE
 
 if TYPE_CHECKING:
     from conftest import Shop
 
     from agent.messages import Answer, PosCall
 
-QUOTE = Quote(
-    total=1000,
-    discount=0,
-    line_discounts=(0,),
-    max_redeem=2,
-    redeemed=0,
-    line_redeemed=(0,),
-    pay=1000,
-    earned=10,
-    balance_after=310,
-    tier="basic",
-    tier_after="basic",
-    to_next_tier=None,
-    stamps_after={},
-    free_units={},
-    gifts=(),
-    slips=(),
-    coupons_used=(),
-    why=(),
-    prompt={"ru": "Скажите", "en": "Say"},
-    programme_revision=1,
-    engine=1,
-)
 TYPES = {"string": str, "integer": int, "boolean": bool, "null": type(None), "array": list, "object": dict}
 SOLD = Sold(sale_id="s1", seq=1, earned=10, redeemed=0, balance_after=None, job=None, token="T")
 BODIES = {

@@ -22,37 +22,16 @@ from agent.views import (
     Sold,
     View,
 )
-from loyalty.quote import Basket, Line, Quote
+from loyalty.quote import Basket, Line
 from loyalty.wire import Problem
+
+from .answers import QUOTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conftest import Shop
 
-QUOTE = Quote(
-    total=1000,
-    discount=0,
-    line_discounts=(0,),
-    max_redeem=2,
-    redeemed=0,
-    line_redeemed=(0,),
-    pay=1000,
-    earned=10,
-    balance_after=310,
-    tier="basic",
-    tier_after="basic",
-    to_next_tier=None,
-    stamps_after={},
-    free_units={},
-    gifts=(),
-    slips=(),
-    coupons_used=(),
-    why=(),
-    prompt={"ru": "Скажите", "en": "Say"},
-    programme_revision=1,
-    engine=1,
-)
 SOLD = Sold(sale_id="s1", seq=1, earned=10, redeemed=0, balance_after=310, job=4, token=None)
 SALE = {
     "quote_id": "q1",
