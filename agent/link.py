@@ -109,17 +109,17 @@ class Link(Generic[D]):
         level = logging.DEBUG if error.code == self._warned else logging.WARNING
         log.log(level, "device=%s kind=%s state=down code=%s detail=%s", self._name, self._kind, error.code, error)
         self._warned = error.code
-        self._tell(error.code, str(error))
+        self._tell(error.code)
 
     def _up(self) -> None:
         level = logging.DEBUG if self._flapping else logging.INFO
         log.log(level, "device=%s kind=%s state=up", self._name, self._kind)
-        self._tell("", "")
+        self._tell("")
 
-    def _tell(self, code: str, detail: str) -> None:
+    def _tell(self, code: str) -> None:
         if code != self._told:
             self._told = code
-            self._report(LinkChanged(self._name, self._kind, not code, code, detail))
+            self._report(LinkChanged(self._name, self._kind, not code, code))
 
 
 def read_scanner(

@@ -33,13 +33,12 @@ class Scanned:
 
 @dataclass(frozen=True, slots=True)
 class LinkChanged:
-    """A device came or went. `code` is the stable code of the DeviceError ("" when up), `detail` its words for the log."""
+    """A device came or went. `code` is the stable code of the DeviceError, "" when up."""
 
     device: str
     kind: Kind
     up: bool
     code: str = ""
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,6 @@ from agent.problems import problem
 from agent.status import Status
 from agent.till_effects import Claim, Effects, Writer
 from agent.till_trouble import TillTrouble
-from agent.views import View
 from loyalty.codes import CodeRules
 from loyalty.i18n import Language
 from loyalty.programme import Programme
@@ -60,7 +59,7 @@ class TillSettings:
 
 
 class Till:
-    """Made by `agent.app`; `post`, `refresh` and `view` are for any thread, `run` is its own."""
+    """Made by `agent.app`; `post`, `refresh` and `crashed` are for any thread, `run` is its own."""
 
     def __init__(
         self,
@@ -85,11 +84,6 @@ class Till:
         self._wake_at: float | None = None
         self.beat = clock.monotonic()
         """When the thread was last seen alive."""
-
-    @property
-    def view(self) -> View | None:
-        """What the cashier page shows; None before the first step."""
-        return self._state.shown
 
     def post(self, event: TillEvent) -> bool:
         """Put the event into the inbox. False: there is no room; a lost scan is counted and shown."""

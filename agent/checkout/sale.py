@@ -41,14 +41,14 @@ def on_basket(state: State, event: PutBasket, context: Context) -> Step:
     programme = context.programme
     if programme is None or not context.ready:
         return state, (Respond(event.reply, problem("no_programme")),)
-    state = begin(state)
-    token = None if state.attached or programme.header.paper == "never" else state.token or context.next_token
-    offer = make_offer(context, programme, event.basket, event.redeem, state.attached, token)
+    begun = begin(state)
+    token = None if begun.attached or programme.header.paper == "never" else begun.token or context.next_token
+    offer = make_offer(context, programme, event.basket, event.redeem, begun.attached, token)
     if isinstance(offer, Refusal):
         return state, (Respond(event.reply, refused(offer)),)
-    taken: tuple[Effect, ...] = (TakeToken(),) if token and token != state.token else ()
+    taken: tuple[Effect, ...] = (TakeToken(),) if token and token != begun.token else ()
     answer = Quoted(offer.id, offer.quote, offer.quote.prompt, slip_data(offer, context))
-    after = replace(state, offer=offer, previous=None, token=token or state.token, idle_at=None)
+    after = replace(begun, offer=offer, previous=None, token=token or begun.token, idle_at=None)
     return after, (*taken, Respond(event.reply, answer))
 
 

@@ -90,6 +90,10 @@ class Desk:
     def views(self) -> list[View]:
         return [data for _, event, data in self.published if event == "view" and isinstance(data, View)]
 
+    @property
+    def view(self) -> View | None:
+        return next(reversed(self.views()), None)
+
 
 @pytest.fixture
 def claim(tmp_path: Path) -> Claim:
@@ -116,7 +120,7 @@ def desk(store: Store, threads: Threads, claim: Claim) -> Desk:
 
 def test_a_sale_from_the_scan_to_the_disk(desk: Desk, until: Until) -> None:
     desk.till.post(Scanned("counter", CARD.encode(), CLOCK.now()))
-    until(lambda: desk.till.view is not None and desk.till.view.state == "member")
+    until(lambda: desk.view is not None and desk.view.state == "member")
     quoted = desk.basket()
     answer = desk.commit(quoted.quote_id)
     assert (answer.created, answer.sold.earned, answer.sold.balance_after, answer.sold.seq) == (True, 5, 305, 1)
@@ -180,7 +184,7 @@ def test_an_enrolment_is_a_row_and_a_job(desk: Desk, until: Until) -> None:
 
 def test_a_fresher_answer_of_the_server_repaints_the_screen(desk: Desk, until: Until) -> None:
     identified = desk.identify(STRANGER)
-    assert (identified.kind, desk.till.view.state) == ("card_only", "card_only")
+    assert (identified.kind, desk.view.state) == ("card_only", "card_only")
     quoted = desk.basket()
     writer = ReplicaWriter(Replica(desk.store.path.with_name("members.db")), CLOCK.now)
     stranger = MemberChange(
@@ -192,9 +196,8 @@ def test_a_fresher_answer_of_the_server_repaints_the_screen(desk: Desk, until: U
     writer.apply(ChangesPage(changes=(stranger,), next="c2", complete=True, includes=Included(epoch="e1", seq=0)))
     writer.close()
     desk.till.refresh()
-    until(lambda: desk.till.view.state == "member")
-    assert (desk.till.view.greeting, desk.till.view.balance, desk.till.view.total) == ("Борис", 70, 50000)
-    assert desk.views()[-1] == desk.till.view
+    until(lambda: desk.view.state == "member")
+    assert (desk.view.greeting, desk.view.balance, desk.view.total) == ("Борис", 70, 50000)
     assert desk.commit(quoted.quote_id).sold.balance_after == 75
     assert [data.kind for _, event, data in desk.published if event == "scan"] == []
 
@@ -222,8 +225,8 @@ def test_a_crash_is_answered_and_the_till_goes_on(store: Store, threads: Threads
     reply: Future[Answer] = Future()
     desk.till.post(Identify(CARD, reply))
     assert reply.result(5).code == "internal"
-    until(lambda: desk.till.view.notice is not None)
-    assert "Repeat the last step" in desk.till.view.notice["en"]
+    until(lambda: desk.view.notice is not None)
+    assert "Repeat the last step" in desk.view.notice["en"]
     assert [part.state for part in desk.status.snapshot()] == ["warning"]
     assert isinstance(desk.identify(), Identified)
     assert end([worker], CLOCK, CLOCK.monotonic() + 2) == []
@@ -257,16 +260,16 @@ def test_a_queue_that_has_ended_is_said_so(desk: Desk) -> None:
     quote_id = desk.basket().quote_id
     desk.threads.end(desk.store.stop)
     assert (desk.commit(quote_id).code, desk.commit(quote_id).status) == ("stopping", 503)
-    assert "not stored" in desk.till.view.notice["en"]
+    assert "not stored" in desk.view.notice["en"]
 
 
 def test_claim_and_programme_may_come_later(store: Store, threads: Threads, claim: Claim, until: Until) -> None:
     desk = Desk(store, threads, Facts())
     desk.start()
     assert desk.identify().code == "no_programme"
-    assert desk.till.view.state == "unavailable"
+    assert desk.view.state == "unavailable"
     desk.facts = Facts(RULES, claim)
     desk.till.refresh()
-    until(lambda: desk.till.view.state == "idle")
+    until(lambda: desk.view.state == "idle")
     assert desk.identify().view.greeting == "Анна"
     assert desk.ask(CancelBasket) == Cancelled()

@@ -83,6 +83,13 @@ def test_more_points_than_may_be_paid_are_refused_and_change_nothing(desk: Desk)
     assert desk.state == before
 
 
+def test_a_basket_that_is_refused_leaves_what_was_sold_on_the_screen(desk: Desk, commit: MakeCommit) -> None:
+    (effect,) = [each for each in desk.tell(commit(desk.basket().quote_id)) if isinstance(each, Commit)]
+    desk.tell(stored(effect))
+    assert desk.basket(50000, 1).code == "redeem_above_most"
+    assert desk.view.state == "sold"
+
+
 def test_a_commit_is_answered_once_it_is_stored(desk: Desk, commit: MakeCommit) -> None:
     desk.scan(CARD)
     call = commit(desk.basket(50000, 100).quote_id, 100)
