@@ -27,11 +27,11 @@ check: venv
 
 test: check
 	tests/rig/debian.sh chromium curl fonts-dejavu-core shellcheck systemd
-	$(BIN)/pytest -n 2 --cov --cov-report=term
+	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=term
 
 test-full: check
 	tests/rig/debian.sh chromium curl fonts-dejavu-core shellcheck systemd
-	$(BIN)/pytest --full -n 2 --cov --cov-report=term
+	$(BIN)/pytest --full -n 2 --dist loadgroup --cov --cov-report=term
 
 bench: venv
 	tests/rig/debian.sh chromium

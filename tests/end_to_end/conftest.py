@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,13 @@ from threading import Timer
 import pytest
 
 TILLMATE = str(Path(sys.executable).with_name("tillmate"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One shop at a time: two that start at the same moment would choose the same port."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group("shop"))
 
 
 class Demo:
@@ -60,12 +68,19 @@ class Demo:
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Callable[[str], Demo]]:
+def short_path() -> Iterator[Path]:
+    """A folder near the root: the address of a Unix socket has 107 letters at the most."""
+    with tempfile.TemporaryDirectory(prefix="shop-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def demo(short_path: Path) -> Iterator[Callable[[str], Demo]]:
     """`demo(language)` opens a shop; it is closed after the test."""
     opened: list[Demo] = []
 
     def open_shop(language: str) -> Demo:
-        opened.append(Demo(language, tmp_path))
+        opened.append(Demo(language, short_path))
         return opened[-1]
 
     yield open_shop

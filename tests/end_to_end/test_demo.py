@@ -26,9 +26,9 @@ TILLMATE = str(Path(sys.executable).with_name("tillmate"))
 
 
 @pytest.mark.timeout(180)
-def test_the_story_holds(tmp_path: Path) -> None:
+def test_the_story_holds(short_path: Path) -> None:
     command = [TILLMATE, "demo", "--script", "--language", "en"]
-    here = {**os.environ, "TMPDIR": str(tmp_path)}
+    here = {**os.environ, "TMPDIR": str(short_path)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=170, env=here)
     assert done.returncode == 0, done.stdout + done.stderr
     folder = Path(done.stdout.splitlines()[-1])

@@ -53,13 +53,13 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Path]:
+def demo(short_path: Path) -> Iterator[Path]:
     """The folder of a shop that `tillmate demo` has opened."""
     process = subprocess.Popen(
         [BIN / "tillmate", "demo", "--language", "en"],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "TMPDIR": str(short_path)},
         start_new_session=True,
     )
     watchdog = Timer(100, os.killpg, (process.pid, signal.SIGKILL))
@@ -67,7 +67,7 @@ def demo(tmp_path: Path) -> Iterator[Path]:
     try:
         assert process.stdout is not None
         assert any("ready" in line for line in process.stdout)
-        (folder,) = tmp_path.glob("tillmate-demo-*")
+        (folder,) = short_path.glob("tillmate-demo-*")
         yield folder
     finally:
         process.send_signal(signal.SIGINT)
