@@ -13,13 +13,14 @@ from offline_queue.print_jobs import JobState
 @dataclass(frozen=True)
 class Patience:
     """Seconds: how often to ask while a job is out; when silence or a missing fence is the answer; how long to wait for the
-    first fence of earlier jobs, and behind each for the next."""
+    first fence of earlier jobs, and behind each for the next; how long the queue may take to note a state."""
 
     ask_every: float = 1.0
     silent_after: float = 5.0
     no_fence_after: float = 30.0
     late_fence_within: float = 10.0
     late_fences_end: float = 2.0
+    stored_within: float = 5.0
 
 
 USUAL = Patience()

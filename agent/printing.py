@@ -52,7 +52,6 @@ _LOOK_EVERY = 3.0
 _LOOK_EVERY_SILENT = 30.0
 _HELD_TURN = 1.0
 _STOP_WITHIN = 0.5
-_STORED_WITHIN = 5.0
 
 
 class Writer(Protocol):
@@ -240,7 +239,7 @@ class PrintLoop:
         stored = self._writer.submit(change)
         while True:
             try:
-                stored.result(_STORED_WITHIN)
+                stored.result(self._patience.stored_within)
             except NotInTime:
                 if stored.cancel() or stored.done():
                     raise

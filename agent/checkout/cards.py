@@ -108,7 +108,7 @@ def _freshen(state: State, known: Known | None, context: Context) -> State:
 
 def _not_loyalty(state: State, context: Context) -> State:
     state = begin(state)
-    return notice(replace(state, unknown=state.attached is None), "till.not_loyalty", context)
+    return notice(replace(state, unknown=True), "till.not_loyalty", context)
 
 
 def _requote(state: State, context: Context) -> State:

@@ -14,7 +14,7 @@ import pytest
 from agent.clock import SystemClock
 from drivers.virtual import printer
 from drivers.virtual.control import call
-from offline_queue import BeginEpoch, Queue, Reader
+from offline_queue import BeginEpoch, Queue, Reader, Transaction
 
 Until = Callable[..., None]
 WITHIN = 10.0
@@ -88,6 +88,18 @@ def threads() -> Iterator[Threads]:
     running.end_all()
 
 
+class Slow:
+    """An operation that keeps the queue's writer busy until the test lets go."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def apply(self, transaction: Transaction) -> None:
+        assert transaction is not None
+        self.begun.set()
+        assert self.go_on.wait(10)
+
+
 @dataclass
 class Store:
     """queue.db with its writer; `reopen` is what a restart of the agent does."""
@@ -102,6 +114,13 @@ class Store:
         self.threads.end(self.stop)
         self.queue = Queue.open(self.path, SystemClock())
         self.stop = self.threads.start(self.queue.run)
+
+    def stall(self) -> threading.Event:
+        """Keep the writer busy until the event is set."""
+        slow = Slow()
+        self.queue.submit(slow)
+        assert slow.begun.wait(5)
+        return slow.go_on
 
     def states(self) -> list[tuple[str, str]]:
         everything = ("queued", "sending", "printed", "sent", "held", "unknown", "failed")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import importlib
+import json
 import logging
 import queue
+import re
 import socket
 import sys
 import threading
@@ -12,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -26,17 +29,24 @@ from agent.clock import SystemClock
 from agent.config import Config, ConfigError
 from agent.health import http_answers
 from agent.identity import IdentityDamaged
+from agent.situation import Situation
 from agent.state_folder import StateFolderUnusable
 from agent.threads import Worker
 from agent.watch import HANGS_AFTER
-from offline_queue import Queue, QueueDamaged, QueueFull, QueueLocked, QueueMismatch
+from agent.wiring import Base, make_report
+from loyalty.codes import ident
+from loyalty.quote import MemberState
+from loyalty.wire import ChangesPage, Included, MemberChange, Programmes
+from offline_queue import Queue, QueueDamaged, QueueFull, QueueLocked, QueueMismatch, Replica
 
 from .shop import CONFIG
+from .sync.central import Central, programme, serving
 
 if TYPE_CHECKING:
     from conftest import LeapingClock, Until
 
 CLOCK = SystemClock()
+CARD = "2900000000117"
 HANGING_DRIVER = """
 from dataclasses import dataclass
 from threading import Event
@@ -71,7 +81,7 @@ DRIVER = Driver("scanner", "hangs", "Hangs", "BETA", (), Options, Scanner)
 """
 
 
-def load_settings(folder: Path, driver: str = "serial_port") -> Config:
+def load_settings(folder: Path, driver: str = "serial_port", url: str = "") -> Config:
     with socket.socket() as one, socket.socket() as other:
         for probe in (one, other):
             probe.bind(("127.0.0.1", 0))
@@ -80,6 +90,8 @@ def load_settings(folder: Path, driver: str = "serial_port") -> Config:
     path = folder / "config.toml"
     second_till = '[[till]]\nid = "2"\n'
     source = CONFIG.format(language="en", folder=folder / "state", driver=driver, **ports) + second_till
+    if url:
+        source = re.sub(r'url = ".*"', f'url = "{url}"\nclaim_code = "CODE"\nsync_seconds = 0.1', source)
     path.write_text(source, encoding="utf-8")
     return config.load(path)
 
@@ -175,6 +187,72 @@ def test_a_queue_that_is_damaged_ends_the_agent_whoever_meets_it(settings: Confi
     running.thread.join(10)
     assert not running.thread.is_alive()
     assert agent.failure is damage
+
+
+def test_the_members_feed_may_meet_a_damaged_replica_and_goes_on(settings: Config, until: Until) -> None:
+    agent = build(settings, CLOCK)
+    feed = agent.groups.sync[0]
+    run = feed.run
+
+    def fail_once(_: threading.Event) -> None:
+        feed.run = run
+        raise QueueDamaged("members.db: database disk image is malformed")
+
+    feed.run = fail_once
+    running = Running(agent)
+    until(lambda: feed.restarts == 1)
+    running.end()
+    assert agent.failure is None
+
+
+def test_a_queue_that_cannot_be_read_is_no_reason_to_say_nothing(settings: Config, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.db"
+    damaged.write_bytes(b"not what it was" * 1000)
+    settings.folder.mkdir()
+    queue, replica = Queue.open(settings.folder / "queue.db", CLOCK), Replica(tmp_path / "members.db")
+    base = Base(settings, CLOCK, queue, damaged, replica, Situation(replica, None))
+    base.status.set("scanner", "counter", "ok", "status.scanner_ok")
+    report = make_report(base)
+    assert (report.queue, [part.name for part in report.parts]) == (None, ["counter"])
+    queue.close()
+
+
+class Register:
+    """A cash register that is paired with till 1."""
+
+    def __init__(self, settings: Config) -> None:
+        self.port = settings.api.port
+        code = call(settings.folder / "admin.sock", {"do": "pairing_code", "till": "1", "for": "pos"})["code"]
+        self.token = ""
+        self.token = self.post("/v1/pairing", {"code": code})["token"]
+
+    def post(self, path: str, body: object) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("POST", path, json.dumps(body), headers)
+        answer: dict[str, Any] = json.loads(connection.getresponse().read())
+        connection.close()
+        return answer
+
+    def identify(self, code: str) -> str:
+        """What the screen shows then."""
+        return str(self.post("/v1/tills/1/identify", {"code": code}).get("view", {}).get("state"))
+
+
+def test_members_that_arrive_repaint_the_screen(tmp_path: Path, until: Until) -> None:
+    central = Central(programmes=Programmes(programme(1)))
+    nobody = ChangesPage(changes=(), next="a", complete=True, includes=Included(epoch=central.epoch, seq=0))
+    central.pages = {"": nobody, "a": nobody}
+    with serving(central) as url:
+        settings = load_settings(tmp_path, url=url)
+        running = Running(build(settings, CLOCK))
+        running.ready.get(timeout=10)
+        register = Register(settings)
+        until(lambda: register.identify(CARD) == "card_only")
+        member = MemberChange(member="m1", idents=(ident(b"i" * 32, CARD),), state=MemberState(balance=300))
+        central.pages["a"] = msgspec.structs.replace(nobody, changes=(member,))
+        until(lambda: register.identify("no card") == "member")
+        running.end()
 
 
 def test_a_driver_that_hangs_is_shown_and_replaced_while_the_agent_runs(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -277,6 +278,48 @@ def test_answers_to_fences_that_come_late_are_let_pass(
     desk.becomes(("unknown", "connection_lost"), ("sending", ""))
     scripted.answer_fence()
     desk.becomes(("unknown", "connection_lost"), ("printed", ""))
+
+
+def test_a_stop_while_late_answers_are_waited_for_sends_nothing_more(
+    store: Store, threads: Threads, until: Until, scripted: Scripted
+) -> None:
+    desk = Desk(store, threads, until, scripted.port)
+    desk.start()
+    desk.add("Первый")
+    until(lambda: scripted.jobs == 1)
+    scripted.hang_up()
+    desk.becomes(("unknown", "connection_lost"))
+    desk.add("Второй")
+    until(lambda: scripted.fences == 2)
+    desk.end()
+    assert (store.states(), scripted.jobs) == ([("unknown", "connection_lost"), ("queued", "")], 1)
+
+
+def test_a_job_whose_end_could_not_be_stored_is_not_sent_again(desk: Desk, virtual_printer: VirtualPrinter) -> None:
+    desk.end()
+    job = desk.add("Первый")
+    desk.store.queue.submit(SetJob(job, "printed")).result(5)
+    desk.start()
+    desk.says("ready")
+    desk.store.queue.submit(SetJob(job, "held", IN_PRINTER)).result(5)  # as if the queue had not taken its end
+    desk.loop.wake()
+    desk.becomes(("unknown", "interrupted"))
+    assert virtual_printer.papers == []
+
+
+def test_a_disk_that_stalls_delays_a_receipt_and_loses_none(
+    store: Store, threads: Threads, until: Until, virtual_printer: VirtualPrinter, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk(store, threads, until, virtual_printer.port, replace(QUICK, stored_within=0.2))
+    desk.start()
+    desk.end()
+    desk.add("Чек")
+    slow = store.stall()
+    desk.start()
+    until(lambda: "state=sending not_stored" in caplog.text)
+    slow.set()
+    desk.becomes(("printed", ""))
+    assert len(virtual_printer.papers) == 1
 
 
 def test_a_printer_without_fences_makes_only_the_first_receipts_wait(

@@ -138,6 +138,18 @@ def test_the_next_visit_sees_the_sale_that_the_server_has_not(desk: Desk) -> Non
     assert desk.identify().view.balance == 305
 
 
+def test_a_sale_that_the_server_has_counted_in_is_not_counted_twice(desk: Desk) -> None:
+    desk.identify()
+    desk.commit(desk.basket().quote_id)
+    desk.identify()
+    desk.commit(desk.basket().quote_id, number="2", body="2")
+    replica = ReplicaWriter(Replica(desk.store.path.with_name("members.db")), CLOCK.now)
+    member = MemberChange(member="m1", idents=(ident(IDENT_KEY, CARD),), state=MemberState(balance=305))
+    replica.apply(ChangesPage(changes=(member,), next="c2", complete=True, includes=Included(epoch="e1", seq=1)))
+    replica.close()
+    assert desk.identify().view.balance == 310
+
+
 def test_the_same_commit_gets_its_answer_after_a_restart_too(desk: Desk, claim: Claim) -> None:
     quote_id = desk.basket().quote_id
     first = desk.commit(quote_id)
@@ -254,6 +266,20 @@ def test_a_stop_finishes_what_is_inside(store: Store, threads: Threads, claim: C
     sold = {reply.result(0).sold.seq for reply in replies}
     assert sold == {1}
     assert not desk.till.post(CancelBasket(Future()))
+
+
+def test_a_stop_waits_a_moment_for_a_sale_that_is_being_stored(store: Store, threads: Threads, claim: Claim) -> None:
+    desk = Desk(store, threads, Facts(RULES, claim))
+    stop = desk.start()
+    quote_id = desk.basket().quote_id
+    slow = store.stall()
+    receipt = ReceiptRef(business_day=date(2026, 11, 20), shift="1", number="1")
+    reply: Future[Answer] = Future()
+    desk.till.post(CommitSale(quote_id, 0, receipt, "agent", "h", reply))
+    stop.set()
+    threading.Event().wait(0.3)
+    slow.set()
+    assert reply.result(2).created
 
 
 def test_a_queue_that_has_ended_is_said_so(desk: Desk) -> None:

@@ -19,7 +19,7 @@ from agent.checkout import (
     WakeAt,
     Woke,
 )
-from agent.messages import CancelBasket, Scanned
+from agent.messages import Answer, CancelBasket, Identify, Scanned
 from agent.views import Identified
 
 if TYPE_CHECKING:
@@ -107,6 +107,16 @@ def test_a_member_without_a_receipt_leaves_after_a_while(desk: Desk) -> None:
     desk.later(1)
     desk.tell(Woke())
     assert desk.view.state == "idle"
+
+
+def test_nobody_leaves_in_the_middle_of_a_look_up(desk: Desk) -> None:
+    desk.scan(CARD)
+    reply: Future[Answer] = Future()
+    desk.take(Identify(OTHER_CARD, reply))
+    desk.later(600)
+    desk.take(Woke())
+    desk.take(MemberFound(OTHER_CARD, None))
+    assert isinstance(desk.answer(reply), Identified)
 
 
 def test_a_member_with_an_open_receipt_stays(desk: Desk) -> None:

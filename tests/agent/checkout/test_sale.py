@@ -295,10 +295,10 @@ def test_an_enrolment_waits_for_its_first_token(desk: Desk) -> None:
 
 
 def test_points_of_one_card_are_not_spent_for_another(desk: Desk) -> None:
-    desk.scan(CARD)
-    desk.basket(50000, 200)
     desk.scan(OTHER_CARD)
-    assert (desk.view.redeemed, desk.view.pay, desk.view.max_redeem) == (0, 50000, 50)
+    desk.basket(50000, 50)
+    desk.scan(CARD)
+    assert (desk.view.redeemed, desk.view.pay, desk.view.max_redeem) == (0, 50000, 200)
 
 
 def test_a_scan_during_a_commit_waits_and_belongs_to_the_next_receipt(desk: Desk, commit: MakeCommit) -> None:
