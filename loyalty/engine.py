@@ -41,7 +41,7 @@ def quote(
 ) -> Quote | Refusal:
     """Return the quote for a receipt at that time, or a typed refusal; never raises on what a till can send.
 
-    `member` None is a receipt without a card: `earned` is then what a newcomer's card would have earned. `redeem` is
+    `member` None is a receipt without a card: `earned` is then what a card would have earned. `redeem` is
     a number of points or "max"; more than may be used is refused with the most. `offline` says that the server was not
     asked, so the programme's offline policy holds. `store` is the shop, for offers of some shops only.
     """

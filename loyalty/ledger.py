@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from loyalty.quote import Lot
-from loyalty.sections import Lots
+from loyalty.sections import Lots, Returns
 
 EntryKind = Literal[
     "earn", "redeem", "return_earn", "return_redeem", "expire", "adjust", "opening", "welcome", "gift", "referral"
@@ -119,6 +119,11 @@ def expiry(rule: Lots, at: datetime, zone: ZoneInfo) -> datetime | None:
     if rule.until == "exact":
         return _normal(datetime.combine(day, local.time(), zone), zone)
     return _normal(datetime.combine(_months_later(day.replace(day=1), 1), time(), zone), zone)
+
+
+def revived_until(rule: Returns, at: datetime) -> datetime:
+    """Return when points burn that come back at that time to a lot which has burnt meanwhile."""
+    return at + timedelta(days=rule.revived_lot_days)
 
 
 def _debit(account: Account, entry: Entry) -> Booked:

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from loyalty.ledger import Account, Entry, Part, book, dead, due, expiry, is_dead, spend
+from loyalty.ledger import Account, Entry, Part, book, dead, due, expiry, is_dead, revived_until, spend
 from loyalty.quote import Lot
-from loyalty.sections import Lots
+from loyalty.sections import Lots, Returns
 
 from .model import lot_expiry
 from .worlds import seeded
@@ -184,7 +184,7 @@ def test_points_of_a_burnt_lot_live_some_days_more() -> None:
     account, late = spent.account, AT + 2 * DAY
     for entry in due(account, late):
         account = book(account, entry).account
-    back = Entry("return_redeem", 2, late, "r", late + 14 * DAY, spent.parts)
+    back = Entry("return_redeem", 2, late, "r", revived_until(Returns(), late), spent.parts)
     account = book(account, back).account
     assert account == Account((Lot("r", 2, late + 14 * DAY),))
     account = book(account, back._replace(points=3, before=2)).account
