@@ -15,7 +15,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from agent.demo.pairing import cashier_page
-from agent.demo.show import free_port
+from agent.demo.processes import free_port
 from agent.demo.store import CARDS, Store
 
 SCANS = 100

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from agent.demo.customer import read_qr
 from agent.demo.pairing import cashier_page, register_token
 from agent.demo.pos import CashRegister
-from agent.demo.show import free_port
+from agent.demo.processes import free_port
 from agent.demo.store import CARDS, TILL, Store
 from agent.demo.story import coffee
 

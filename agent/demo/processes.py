@@ -7,25 +7,46 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
 from typing import IO
 
 READY_WITHIN = 20.0
+PORT_TAKEN = 69
+"""How a program of ours ends when another one has its port."""
 
 
 class NotReady(Exception):
     """A program of the store ended, or stayed silent, before it was ready; the message carries the end of its log."""
 
 
+class PortTaken(NotReady):
+    """It ended because another program has its port."""
+
+
 def program(name: str) -> str:
     """Path of one of our own commands, beside the running interpreter."""
     folder = Path(sys.executable).parent
     return str(folder / (f"{name}.exe" if os.name == "nt" else name))
+
+
+def free_port(preferred: int) -> int:
+    """The preferred loopback port, or another one when it is taken."""
+    for port in (preferred, 0):
+        with closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError("no free port on loopback")
 
 
 class Program:
@@ -57,7 +78,7 @@ class Program:
         Thread(target=_read, args=(process.stdout, self._lines), name=f"demo-{self.name}", daemon=True).start()
 
     def await_ready(self) -> dict[str, str]:
-        """Wait until it says so. Returns the key=value pairs of the ready line. Raises NotReady."""
+        """Wait until it says so. Returns the key=value pairs of the ready line. Raises NotReady or PortTaken."""
         while True:
             try:
                 line = self._lines.get(timeout=READY_WITHIN)
@@ -66,9 +87,16 @@ class Program:
             if line.startswith("ready"):
                 return dict(pair.split("=", 1) for pair in line.split()[1:] if "=" in pair)
             if not line:
-                self.kill()
-                tail = self._log.read_text(errors="replace")[-2000:]
-                raise NotReady(f"{self.name} did not become ready; the end of {self._log}:\n{tail}")
+                raise self._failure()
+
+    def _failure(self) -> NotReady:
+        if self._process is None or not self.wait(2.0):
+            return NotReady(f"{self.name} stayed silent; {self._end_of_log()}")
+        kind = PortTaken if self._process.returncode == PORT_TAKEN else NotReady
+        return kind(f"{self.name} ended with {self._process.returncode}; {self._end_of_log()}")
+
+    def _end_of_log(self) -> str:
+        return f"the end of {self._log}:\n{self._log.read_text(errors='replace')[-2000:]}"
 
     def ended(self) -> bool:
         """Has it ended?"""

@@ -6,7 +6,6 @@ import shutil
 import signal
 import socket
 import tempfile
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
@@ -19,7 +18,7 @@ from rich.table import Table
 from agent.demo.counter import Counter
 from agent.demo.pairing import register_token
 from agent.demo.pos import AgentAway, CashRegister, Refused
-from agent.demo.processes import NotReady
+from agent.demo.processes import NotReady, free_port
 from agent.demo.screen import Screen
 from agent.demo.store import TILL, Store
 from agent.demo.story import Step, StepFailed, Story
@@ -50,7 +49,7 @@ def play_script(console: Console, language: str) -> int:
 def show_store(console: Console, language: str, stop: Event) -> int:
     """Open the store, print the address of its page, wait for `stop`, close everything."""
     folder = Path(tempfile.mkdtemp(prefix="tillmate-demo-"))
-    listener = socket.create_server(("127.0.0.1", free_port(PAGE_PORT)))
+    listener = _listen(PAGE_PORT)
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     store = Store(folder, language, free_port(API_PORT), origin)
     try:
@@ -83,17 +82,11 @@ def stop_on_signals() -> Event:
     return stop
 
 
-def free_port(preferred: int) -> int:
-    """The preferred loopback port, or another one when it is taken."""
-    for port in (preferred, 0):
-        with closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise OSError("no free port on loopback")
+def _listen(preferred: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", preferred))
+    except OSError:
+        return socket.create_server(("127.0.0.1", 0))
 
 
 class _Page:

@@ -12,7 +12,7 @@ from threading import Event, Lock
 from time import monotonic
 
 from agent.demo.cable import Cable
-from agent.demo.processes import NotReady, Program, program
+from agent.demo.processes import NotReady, PortTaken, Program, free_port, program
 from drivers.virtual.control import call
 
 TILL = "1"
@@ -136,8 +136,7 @@ class Store:
         report("scanner")
         self._simulate("scanner")
         report("agent")
-        self._write_config()
-        self.start_agent()
+        self._open_agent()
 
     def close(self) -> float:
         """Stop all programs, agent first; none is started any more. Returns the seconds that it took."""
@@ -194,6 +193,16 @@ class Store:
         self._server("ledger", *self._data, "--csv", str(self.ledger_file))
         with self.ledger_file.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
+
+    def _open_agent(self) -> None:
+        """Another program may take the agent's port while the store opens: then it gets another one."""
+        self._write_config()
+        try:
+            self.start_agent()
+        except PortTaken:
+            self.api_port = free_port(0)
+            self._write_config()
+            self.start_agent()
 
     def _open_server(self) -> None:
         data = self._data

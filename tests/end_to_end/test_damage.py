@@ -10,8 +10,8 @@ from time import monotonic
 import pytest
 
 from agent.demo.pairing import register_token
+from agent.demo.processes import free_port
 from agent.demo.screen import Screen
-from agent.demo.show import free_port
 from agent.demo.store import CARDS, TILL, Store
 
 PATIENCE = 15.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -16,6 +17,9 @@ import pytest
 import requests
 import zxingcpp
 from PIL import Image
+
+from agent.demo.processes import NotReady, Program
+from agent.demo.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,3 +76,22 @@ def test_only_the_page_itself_may_play_with_the_shop(demo: Callable[[str], Demo]
     assert requests.get(f"{shop.address}/state", timeout=10).json()["cable"] is True
     assert requests.post(order, json=pull, headers=own, timeout=10).status_code == 200
     assert requests.get(f"{shop.address}/state", timeout=10).json()["cable"] is False
+
+
+@pytest.mark.timeout(120)
+def test_a_port_that_somebody_takes_while_the_shop_opens(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        store = Store(tmp_path, "en", taken.getsockname()[1])
+        try:
+            store.open(lambda _: None)
+            assert requests.get(f"{store.api_url}/healthz", timeout=10).status_code == 200
+        finally:
+            store.close()
+
+
+def test_a_program_that_does_not_become_ready_is_named_with_its_last_words(tmp_path: Path) -> None:
+    script = "import sys; print('hello', flush=True); sys.exit('no paper in the tray')"
+    failing = Program("printer", [sys.executable, "-c", script], tmp_path / "log")
+    failing.start()
+    with pytest.raises(NotReady, match=r"(?s)printer ended with 1.*no paper in the tray"):
+        failing.await_ready()
