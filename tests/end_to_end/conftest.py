@@ -39,10 +39,7 @@ class Demo:
         )
         self._watchdog = Timer(90, self._kill)
         self._watchdog.start()
-        assert self.process.stdout is not None
-        self.address = next(
-            found.group() for line in self.process.stdout if (found := re.search(r"http://[\d.:]+", line))
-        )
+        self.address = self._ready()
 
     def press_ctrl_c(self) -> int:
         """What a terminal does: SIGINT to every process. Returns the exit code."""
@@ -61,6 +58,15 @@ class Demo:
             os.killpg(self.process.pid, 0)
             return ["a process"]
         return [path.name for path in self.folder.iterdir()]
+
+    def _ready(self) -> str:
+        assert self.process.stdout is not None
+        said = ""
+        for line in self.process.stdout:
+            said += line
+            if found := re.search(r"ready: (http://[\d.:]+)", said):
+                return found.group(1)
+        raise AssertionError(f"the demo ended before it was ready: {said}")
 
     def _kill(self) -> None:
         with suppress(ProcessLookupError):
