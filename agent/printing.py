@@ -93,6 +93,7 @@ class PrintLoop:
         self._wake = threading.Event()
         self._opener = opener
         self._doubted = False  # the last receipt may have been printed or not
+        self._spoke = False  # it has answered since the agent began: its silence means something
         self._late = 0  # fences of earlier jobs that may still be answered
 
     def wake(self) -> None:
@@ -252,15 +253,20 @@ class PrintLoop:
         condition = talk.ask()
         if condition is None and talk.speaks:
             raise DeviceGone(f"printer {self._settings.name}: it does not answer any more")
-        if condition is None:
+        if condition is not None:
+            self._show(condition)
+            return condition.problem
+        if self._spoke:
+            self._status.set("printer", self._settings.name, "warning", "status.printer_silent")
+        else:
             self._status.set("printer", self._settings.name, "ok", "status.printer_mute")
-        self._show(condition)
-        return condition.problem if condition is not None else None
+        return None
 
     def _show(self, condition: Condition | None) -> None:
         name = self._settings.name
         if condition is None:
             return
+        self._spoke = True
         if condition.problem is not None:
             self._status.set("printer", name, "down", f"status.printer_{condition.problem}")
         elif self._doubted:

@@ -151,7 +151,11 @@ def test_a_printer_that_falls_silent_between_jobs_is_opened_anew(desk: Desk, vir
     virtual_printer.do("mute")
     desk.add("Чек")
     desk.becomes(("sent", "no_answers"))
+    desk.says("has stopped answering")
     desk.until(lambda: len(virtual_printer.papers) == 1)
+    virtual_printer.do("unmute")
+    virtual_printer.do("reset")
+    desk.says("ready")
 
 
 def test_a_broken_connection_is_never_followed_by_a_second_copy(desk: Desk, virtual_printer: VirtualPrinter) -> None:
