@@ -153,7 +153,7 @@ def test_many_scans_keep_their_order_and_none_is_lost(start: Start, peer: Peer) 
 def test_a_slow_line_does_not_split_a_code(start: Start, peer: Peer) -> None:
     rig = start(peer.device)
     assert rig.change().up
-    peer.scan(CODE, gap_ms=10)
+    peer.scan(CODE, gap_ms=1)  # 9600 baud
     assert rig.scanned().data == CODE.encode()
 
 
