@@ -17,7 +17,7 @@ from loyalty.quote import Quote, Texts
 ViewState = Literal["idle", "member", "unknown_code", "card_only", "sold", "unavailable"]
 Part = Literal["network", "queue", "printer", "scanner", "programme", "till"]
 Health = Literal["ok", "warning", "down"]
-Prints = Literal["agent", "pos", "none"]
+Prints = Literal["agent", "requested", "pos", "none"]
 CodeKind = Literal["member_card", "card_only", "not_loyalty"]
 
 

@@ -21,7 +21,7 @@ from agent.checkout.model import (
     TakeToken,
 )
 from agent.checkout.offer import make_offer, requote
-from agent.checkout.slip import enrolment_slip, sale_slip, slip_data
+from agent.checkout.slip import enrolment_slip, may_have_slip, sale_slip, slip_data
 from agent.checkout.view import sold_view
 from agent.messages import CancelBasket, CommitSale, Enrol, PutBasket
 from agent.problems import problem, refused
@@ -101,13 +101,13 @@ def on_cancel(state: State, event: CancelBasket, context: Context) -> Step:  # n
 
 def on_enrol(state: State, event: Enrol, context: Context) -> Step:
     """A QR without a sale."""
-    token = context.next_token
-    if not context.ready:
+    token, programme = context.next_token, context.programme
+    if programme is None or not context.ready:
         return state, (Respond(event.reply, problem("no_programme")),)
     if token is None:
         return state, (Respond(event.reply, problem("busy")),)
     url = enrolment_token.url(context.enrolment_url, token)
-    slip = enrolment_slip(context, url) if context.prints else None
+    slip = enrolment_slip(context, url) if context.prints and programme.header.paper != "never" else None
     return state, (TakeToken(), StoreEnrolment(token, url, slip, event.reply))
 
 
@@ -172,9 +172,8 @@ def _commit(call: CommitSale, offer: Offer, store: str, context: Context) -> Com
 
 
 def _on_paper(wanted: Prints, offer: Offer, context: Context) -> Prints | None:
-    """Who really puts the slip on paper; None = nobody. Our own slips obey the programme's `paper`."""
+    """Who really puts the slip on paper; None = nobody. The programme's `paper` decides about our own slips."""
     if wanted == "pos":
         return "pos"
-    paper = offer.programme.header.paper
-    asked_for = paper == "always" or (paper == "no_member" and offer.attached is None)
-    return "agent" if wanted == "agent" and context.prints and asked_for else None
+    due = wanted == "requested" or (wanted == "agent" and offer.programme.header.paper != "on_request")
+    return "agent" if due and context.prints and may_have_slip(offer) else None

@@ -45,9 +45,17 @@ def enrolment_slip(context: Context, url: str) -> Document:
 
 
 def slip_data(offer: Offer, context: Context) -> SlipData:
-    """The slip for a POS that prints by itself."""
+    """The slip for a POS that prints by itself; no lines where the programme's `paper` gives this buyer none."""
+    if not may_have_slip(offer):
+        return SlipData((), None)
     qr = enrolment_token.url(context.enrolment_url, offer.token) if offer.token else None
     return SlipData(tuple(slip_lines(sale_slip(offer, context, None), context.columns)), qr)
+
+
+def may_have_slip(offer: Offer) -> bool:
+    """False where the programme's `paper` gives this buyer no slip, whoever asks for it."""
+    paper = offer.programme.header.paper
+    return paper != "never" and not (paper == "no_member" and offer.attached)
 
 
 def _member(offer: Offer, attached: Attached, context: Context) -> dict[str, object]:

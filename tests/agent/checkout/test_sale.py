@@ -153,24 +153,57 @@ def test_a_token_is_stored_only_when_it_is_on_paper(
     assert (effect.slip is not None, effect.sale.token is not None) == (slip, token)
 
 
-@pytest.mark.parametrize(
-    ("paper", "card", "slip"),
-    [
-        ("always", CARD, True),
-        ("no_member", CARD, False),
-        ("no_member", None, True),
-        ("on_request", None, False),
-        ("never", None, False),
-    ],
-)
+ASKING = ("agent", "requested", "pos", "none")
+BY_AGENT = {  # paper, card -> for which `prints` the agent's printer prints the slip
+    ("always", CARD): ("agent", "requested"),
+    ("always", None): ("agent", "requested"),
+    ("no_member", CARD): (),
+    ("no_member", None): ("agent", "requested"),
+    ("on_request", CARD): ("requested",),
+    ("on_request", None): ("requested",),
+    ("never", CARD): (),
+    ("never", None): (),
+}
+
+
+@pytest.fixture
+def with_paper(desk: Desk) -> Callable[[str], None]:
+    def change(paper: str) -> None:
+        programme = desk.context.programme
+        assert programme is not None
+        header = replace(programme.header, paper=paper)
+        desk.context = replace(desk.context, programme=replace(programme, header=header))
+
+    return change
+
+
+@pytest.mark.parametrize("prints", ASKING)
+@pytest.mark.parametrize(("paper", "card"), BY_AGENT)
 def test_the_programme_says_who_gets_a_slip(
-    desk: Desk, commit: MakeCommit, paper: str, card: str | None, slip: bool
+    desk: Desk, commit: MakeCommit, with_paper: Callable[[str], None], paper: str, card: str | None, prints: str
 ) -> None:
-    programme = desk.context.programme
-    desk.context = replace(desk.context, programme=replace(programme, header=replace(programme.header, paper=paper)))
+    with_paper(paper)
     if card:
         desk.scan(card)
-    (effect,) = [each for each in desk.tell(commit(desk.basket().quote_id)) if isinstance(each, Commit)]
+    quoted = desk.basket()
+    slip_of_pos = paper != "never" and not (paper == "no_member" and card)
+    assert bool(quoted.slip.lines) == slip_of_pos
+    assert bool(quoted.slip.qr) == (slip_of_pos and card is None)
+    (effect,) = [each for each in desk.tell(commit(quoted.quote_id, prints=prints)) if isinstance(each, Commit)]
+    printed = prints in BY_AGENT[paper, card]
+    assert (effect.slip is not None) == printed
+    on_paper = printed or (prints == "pos" and slip_of_pos)
+    assert (effect.sale.token is not None) == (on_paper and card is None)
+
+
+@pytest.mark.parametrize(
+    ("paper", "slip"), [("always", True), ("no_member", True), ("on_request", True), ("never", False)]
+)
+def test_an_invitation_that_is_asked_for_is_printed_unless_there_are_no_slips(
+    desk: Desk, with_paper: Callable[[str], None], paper: str, slip: bool
+) -> None:
+    with_paper(paper)
+    (effect,) = [each for each in desk.tell(Enrol(Future())) if isinstance(each, StoreEnrolment)]
     assert (effect.slip is not None) == slip
 
 
