@@ -23,6 +23,7 @@ from agent.api.server import Server
 from agent.clock import Clock
 from agent.config import Config
 from agent.health import Health, Watchdog, http_answers
+from agent.print_command import print_commands
 from agent.service import notify, watchdog_seconds
 from agent.situation import Situation
 from agent.sync.programme import ProgrammeBook
@@ -167,7 +168,8 @@ def _assemble(base: Base, undo: ExitStack) -> App:
     server = Server(base.config.api.port, lambda port: make_app(backend, port), base.hub)
     port = server.bind()
     undo.callback(server.close)
-    admin = AdminSocket(base.config.folder / "admin.sock", commands(backend, port))
+    printing = print_commands(printers, base.queue, base.open_reader)
+    admin = AdminSocket(base.config.folder / "admin.sock", {**commands(backend, port), **printing})
     admin.bind()
 
     groups = Groups(

@@ -3,7 +3,7 @@
 queue.db is precious: sales, print jobs and the rows on their way to the server, written by one thread, bound by a hash
 chain, durable before anybody is told. members.db is a replica that can be thrown away and fetched again.
 
-`Queue` takes operations (`CommitSale`, `QueueEnrolment`, `SetJob`, `SettleRows`,
+`Queue` takes operations (`CommitSale`, `QueueEnrolment`, `QueuePrint`, `SetJob`, `SettleRows`,
 `ReserveTokens`, `BeginEpoch`); `Reader` answers questions; `Replica` is the members' side of it.
 """
 
@@ -18,7 +18,7 @@ from offline_queue.errors import (
     UnknownJob,
 )
 from offline_queue.outbox import BeginEpoch, RejectedRow, SettleRows, StoredRow, first_broken
-from offline_queue.print_jobs import Job, JobState, NewJob, SetJob
+from offline_queue.print_jobs import Job, JobState, NewJob, QueuePrint, SetJob
 from offline_queue.reader import Depth, Reader
 from offline_queue.replica import Found, Replica, ReplicaAge, ReplicaReader
 from offline_queue.replica_writer import ReplicaWriter
@@ -46,6 +46,7 @@ __all__ = [
     "QueueFull",
     "QueueLocked",
     "QueueMismatch",
+    "QueuePrint",
     "QueueUnclaimed",
     "Reader",
     "RejectedRow",

@@ -51,6 +51,17 @@ def add(transaction: Transaction, job: NewJob) -> int:
 
 
 @dataclass(frozen=True)
+class QueuePrint:
+    """Something to print that belongs to no sale; the result is the id of its job."""
+
+    job: NewJob
+
+    def apply(self, transaction: Transaction) -> int:
+        """Never refused."""
+        return add(transaction, self.job)
+
+
+@dataclass(frozen=True)
 class SetJob:
     """Say what became of a job; `note` is a code for the log and the screen, "" = nothing to say."""
 

@@ -1,0 +1,44 @@
+"""Print one job on a printer that nobody else holds, while the agent does not run, and say what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Event
+
+from agent.clock import Clock
+from agent.print_patience import USUAL, Patience, Waiting
+from agent.printer_talk import PrinterTalk
+from drivers.base import Printer
+from offline_queue.print_jobs import JobState
+
+_TURN = 0.2
+_NOTES = {"held": "in_printer", "unknown": "silent"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`state` and `note` as in the queue: printed, sent (it cannot say), held or unknown.
+
+    Of a held job nothing was sent, or, with the note `in_printer`, everything: the printer goes on by itself.
+    """
+
+    state: JobState
+    note: str = ""
+
+
+def print_now(printer: Printer, payload: bytes, clock: Clock, stop: Event, patience: Patience = USUAL) -> Outcome:
+    """Hand the job over and wait for what becomes of it. Raises DeviceGone."""
+    talk = PrinterTalk(printer, clock)
+    condition = talk.ask()
+    if condition is not None and condition.problem is not None:
+        return Outcome("held", condition.problem)
+    talk.send(payload)
+    waiting = Waiting(clock, patience, talk)
+    while not talk.printed and not stop.is_set():
+        talk.listen(_TURN)
+        if talk.printed or not waiting.time_to_ask():
+            continue
+        verdict = waiting.judge(talk.ask())
+        if verdict is not None:
+            return Outcome(verdict, _NOTES.get(verdict) or ("no_fence" if talk.speaks else "no_answers"))
+    return Outcome("printed") if talk.printed else Outcome("unknown", "interrupted")
