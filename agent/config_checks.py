@@ -118,7 +118,7 @@ def _profiles(printers: list[Table], language: Language) -> Iterator[Mistake]:
     known = profile_names()
     for number, each in enumerate(printers):
         name, width = each.get("profile", "default"), each.get("width", 80)
-        if isinstance(name, str) and name not in known:
+        if isinstance(name, str) and name.lower() not in map(str.lower, known):
             yield Mistake(f"printer[{number}].profile", _near("config.no_profile", name, known, language))
         elif isinstance(name, str) and width in (58, 80) and str(width) not in load_profile(name).paper:
             yield Mistake(f"printer[{number}].width", text("config.no_width", language, width=width))

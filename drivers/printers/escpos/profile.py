@@ -1,18 +1,22 @@
 """What differs between printer models, as data: one TOML file for each in `profiles/`.
 
-A wrong slot number prints rubbish that no program can see, so the files say where their numbers come from.
+The files are made by `generate_profiles` from the printer database that other ESC/POS libraries share too (see NOTICE). A
+wrong slot number prints rubbish that no program can see; a store whose printer lies about its slots keeps a profile of
+its own in a folder, which goes before ours.
 """
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from importlib import resources
+from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
+from msgspec.structs import force_setattr
 
 CELL_WIDTH, CELL_HEIGHT = 12, 24  # dots of one letter of font A
+SMALL_WIDTH = 9  # dots of one letter of font B
 
 
 class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,18 +33,21 @@ class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Size(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Paper of one width: dots that the head prints and letters of font A on a line."""
+    """Paper of one width: dots that the head prints, letters of font A on a line, and of font B (as many: there is none)."""
 
     dots: Annotated[int, msgspec.Meta(ge=CELL_WIDTH, le=2040)]
     columns: Annotated[int, msgspec.Meta(ge=16, le=160)]
+    small_columns: Annotated[int, msgspec.Meta(ge=0, le=240)] = 0
 
     def __post_init__(self) -> None:
         if self.area > self.dots:
             raise ValueError(f"{self.columns} columns of {CELL_WIDTH} dots do not fit into {self.dots} dots")
+        if self.small_columns < self.columns:
+            force_setattr(self, "small_columns", self.columns)
 
     @property
     def area(self) -> int:
-        """Dots that our lines take; the rest of the head stays white."""
+        """Dots that lines of letters of 12 dots take; the rest of the head stays white."""
         return self.columns * CELL_WIDTH
 
 
@@ -49,11 +56,14 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     title: str
     pages: Annotated[tuple[Page, ...], msgspec.Meta(min_length=1)] = msgspec.field(name="page")  # the best first
-    paper: dict[str, Size]  # by paper width in mm
+    paper: Annotated[dict[str, Size], msgspec.Meta(min_length=1)]  # by paper width in mm
     native_qr: bool
     cutter: Literal["partial", "full", "none"]
-    positions: bool = True  # obeys ESC $
+    positions: bool = True  # obeys ESC $, and its letters are 12 dots wide
     leaves_chinese_mode: bool = False  # must be told FS . first
+    user_glyphs: bool = False  # takes letters of 12x24 dots by ESC &
+    barcodes: bool = True  # draws them itself, by GS k
+    pictures: bool = True  # takes GS v 0
     module: Annotated[int, msgspec.Meta(ge=4, le=8)] = 6  # dots of one QR module, where the paper has room
 
     def size(self, width_mm: int) -> Size:
@@ -62,23 +72,35 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise LookupError(f"{self.title}: no {width_mm} mm paper, only {', '.join(sorted(self.paper))} mm")
         return self.paper[str(width_mm)]
 
+    @property
+    def head(self) -> int:
+        """Dots of the whole head, whatever paper is in."""
+        return max(size.dots for size in self.paper.values())
+
+    def page_of(self, codec: str) -> Page | None:
+        """Where the printer has that page."""
+        return next((page for page in self.pages if page.codec == codec), None)
+
 
 class ProfileError(ValueError):
     """A profile file that is not one; says what and where."""
 
 
-def profile_names() -> list[str]:
-    """The profiles that are shipped."""
-    return sorted(file.name.removesuffix(".toml") for file in _FOLDER.iterdir() if file.name.endswith(".toml"))
+def profile_names(folder: Path | None = None) -> list[str]:
+    """The profiles that `load_profile` finds: the shipped ones and those in `folder`."""
+    return sorted({*_shipped(), *(_files(folder) if folder else ())}, key=str.lower)
 
 
-def load_profile(name: str) -> Profile:
-    """The shipped profile `name`. Raises LookupError, with the nearest name."""
-    if name not in (names := profile_names()):
-        near = difflib.get_close_matches(name, names, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-        raise LookupError(f"no printer profile {name!r}; {hint}")
-    return read_profile((_FOLDER / f"{name}.toml").read_text("utf-8"))
+def load_profile(name: str, folder: Path | None = None) -> Profile:
+    """The profile `name`, in capital or small letters: out of `folder` if it is there, else the shipped one.
+
+    Raises LookupError, with the nearest name, and ProfileError.
+    """
+    files = _shipped() | (_files(folder) if folder else {})
+    found = {known.lower(): file for known, file in files.items()}.get(name.lower())
+    if found is None:
+        raise LookupError(_not_found(name, list(files)))
+    return _parsed(found, found.stat().st_mtime_ns)
 
 
 def read_profile(text: str) -> Profile:
@@ -89,4 +111,27 @@ def read_profile(text: str) -> Profile:
         raise ProfileError(str(error)) from error
 
 
-_FOLDER = resources.files("drivers.printers.escpos") / "profiles"
+def _not_found(name: str, known: list[str]) -> str:
+    from difflib import get_close_matches
+
+    lowered = {each.lower(): each for each in known}
+    near = get_close_matches(name.lower(), lowered, 1)
+    hint = f"did you mean {lowered[near[0]]!r}?" if near else f"there are {', '.join(sorted(known, key=str.lower))}"
+    return f"no printer profile {name!r}; {hint}"
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    return {file.stem: file for file in folder.glob("*.toml")}
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> dict[str, Path]:
+    return _files(Path(__file__).parent / "profiles")
+
+
+@lru_cache(maxsize=8)
+def _parsed(file: Path, _modified: int) -> Profile:
+    try:
+        return read_profile(file.read_text("utf-8"))
+    except ProfileError as error:
+        raise ProfileError(f"{file}: {error}") from error

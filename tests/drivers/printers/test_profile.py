@@ -1,9 +1,20 @@
 """Printer models as data."""
 
+import os
+from pathlib import Path
+
 import pytest
 
+from drivers.printers.escpos import generate_profiles
 from drivers.printers.escpos.charset import charset
-from drivers.printers.escpos.profile import ProfileError, Size, load_profile, profile_names, read_profile
+from drivers.printers.escpos.profile import (
+    CELL_WIDTH,
+    ProfileError,
+    Size,
+    load_profile,
+    profile_names,
+    read_profile,
+)
 from drivers.printers.escpos.slots import SLOTS
 
 GOOD = """
@@ -19,28 +30,114 @@ columns = 32
 """
 
 
+SHEET = {  # page: slot: models, as measured over the whole database
+    "cp866": {
+        17: "default TM-T88III TM-T88IV TM-T88V TM-T20II TM-L90 TM-P80 ZJ-5870 Sunmi-V2 TEP-200M POS-5890 NT-5890K P822D",
+        7: "RP326 TH230 TH230Plus CT-S651",
+        10: "TSP600 TUP500 SP2000",
+        11: "OCD-100 OCD-300",
+        12: "KR-306",
+    },
+    "cp1251": {
+        46: "default TM-T88II TM-T88V TM-T20II TM-L90 TM-P80 TEP-200M RP-F10-58mm RP-F10-80mm",
+        73: "NT-5890K NT-80-V-UL P822D POS-5890 clone-58 clone-80",
+        6: "RP326",
+        34: "TSP600 TUP500 SP2000",
+        51: "KR-306",
+        12: "OCD-100 OCD-300",
+        None: "TM-T88III TM-T88IV ZJ-5870 TH230 CT-S651 Sunmi-V2",
+    },
+}
+NO_CYRILLIC = {"AF-240", "T-1", "TM-T88IV-SA", "TM-U220", "TM-U220B", "simple"}
+
+
+@pytest.mark.parametrize(("codec", "slot"), [(codec, slot) for codec, slots in SHEET.items() for slot in slots])
+def test_the_slots_are_those_of_the_printers(codec: str, slot: int | None) -> None:
+    for name in SHEET[codec][slot].split():
+        page = load_profile(name).page_of(codec)
+        assert (page and page.slot) == slot, name
+
+
+def test_the_files_are_what_the_database_gives() -> None:
+    folder = Path(generate_profiles.__file__).with_name("profiles")
+    assert {file.stem: file.read_text("utf-8") for file in folder.glob("*.toml")} == generate_profiles.generate()
+
+
+def test_every_model_of_the_database_is_there_and_all_but_six_print_cyrillic() -> None:
+    models = set(generate_profiles.capabilities())
+    assert len(models) == 35
+    assert models | {"clone-58", "clone-80"} == set(profile_names())
+    cyrillic = {name for name in models if load_profile(name).page_of("cp866") or load_profile(name).page_of("cp1251")}
+    assert models - cyrillic == NO_CYRILLIC
+
+
 @pytest.mark.parametrize("name", profile_names())
-def test_each_shipped_profile_names_slots_that_printers_have(name: str) -> None:
+def test_pages_are_right_by_the_database_and_the_best_text_comes_first(name: str) -> None:
     profile = load_profile(name)
-    assert all(SLOTS[page.slot] == page.codec for page in profile.pages)
+    model = generate_profiles.capabilities().get(name)
+    for page in profile.pages if model else ():
+        assert page.codec == "ascii" or model["codePages"][str(page.slot)].lower().replace("rk", "kz") in page.codec
+    codecs = [page.codec for page in profile.pages]
+    assert len(set(codecs)) == len(codecs)
+    if profile.page_of("cp1251"):
+        assert codecs[0] == "cp1251"
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_sizes_make_sense(name: str) -> None:
+    profile = load_profile(name)
     assert set(profile.paper) <= {"58", "80"}
+    for size in profile.paper.values():
+        assert size.columns * CELL_WIDTH <= size.dots <= profile.head
+        assert size.columns <= size.small_columns <= size.dots // 8
 
 
 def test_the_default_is_for_any_printer() -> None:
     default = load_profile("default")
-    assert (default.pages[0].codec, default.pages[0].slot) == ("cp866", 17)
-    assert default.size(80) == Size(dots=512, columns=42)
-    assert default.size(58) == Size(dots=384, columns=32)
-    assert load_profile("tm-t20ii").size(80) == Size(dots=576, columns=48)
+    assert default.size(80) == Size(dots=512, columns=42, small_columns=56)
+    assert default.size(58) == Size(dots=384, columns=32, small_columns=42)
+    assert not default.user_glyphs
+    assert default.native_qr
+    assert load_profile("TM-T20II").size(80) == Size(dots=576, columns=48, small_columns=64)
+    assert load_profile("TM-T88V").size(58) == Size(dots=360, columns=30, small_columns=40)  # 180 dots an inch
+
+
+def test_case_does_not_matter_and_a_profile_is_read_once() -> None:
+    assert load_profile("tm-t20ii") is load_profile("TM-T20II")
+
+
+def test_a_stores_own_profile_goes_before_ours(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(GOOD)
+    (tmp_path / "DEFAULT.toml").write_text(GOOD.replace("Mine", "Ours"))
+    assert load_profile("Mine", tmp_path).title == "Mine"
+    assert load_profile("default", tmp_path).title == "Ours"
+    assert load_profile("simple", tmp_path) == load_profile("simple")
+    assert load_profile("default").title == "Any Epson-compatible printer"
+    assert {"mine", "DEFAULT", "simple"} <= set(profile_names(tmp_path))
+
+
+def test_a_profile_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(GOOD)
+    assert load_profile("mine", tmp_path).pages[0].slot == 17
+    mine.write_text(GOOD.replace("17", "7"))
+    os.utime(mine, ns=(1, 1))
+    assert load_profile("mine", tmp_path).pages[0].slot == 7
+
+
+def test_a_damaged_profile_names_its_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("title = 1")
+    with pytest.raises(ProfileError, match=r"mine\.toml: .*title"):
+        load_profile("mine", tmp_path)
 
 
 def test_a_wrong_name_or_width_is_named() -> None:
-    with pytest.raises(LookupError, match="did you mean 'pos-5890'"):
+    with pytest.raises(LookupError, match="did you mean 'POS-5890'"):
         load_profile("pos5890")
-    with pytest.raises(LookupError, match="there are default"):
+    with pytest.raises(LookupError, match="there are AF-240, clone-58"):
         load_profile("../../etc/passwd")
     with pytest.raises(LookupError, match="no 80 mm paper, only 58 mm"):
-        load_profile("pos-5890").size(80)
+        load_profile("POS-5890").size(80)
 
 
 @pytest.mark.parametrize(
