@@ -6,18 +6,24 @@ left out. Every text is made printable as the element is made (see `printable`),
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec.structs import force_setattr
 
+from receipt_templates.barcodes import BarcodeKind, check
 from receipt_templates.printable import printable
 
 Align = Literal["left", "center", "right"]
+Font = Literal["A", "B"]
+"""The printer's two typefaces: A is 12 dots wide, B (small print) is 9."""
+Language = Literal["ru", "en"]
 Size = Literal[1, 2]
 
 QR_LIMIT = 331  # bytes of a version 13-M symbol: the largest that 58 mm paper takes at 4 dots a module
+
+STAMPS_LIMIT = 40
 
 
 class DocumentError(ValueError):
@@ -32,6 +38,7 @@ class Text(msgspec.Struct, frozen=True, tag="text", omit_defaults=True):
     width: Size = 1
     height: Size = 1
     align: Align = "left"
+    font: Font = "A"
 
     def __post_init__(self) -> None:
         force_setattr(self, "text", printable(self.text))
@@ -43,6 +50,7 @@ class Columns(msgspec.Struct, frozen=True, tag="columns", omit_defaults=True):
     left: str
     right: str
     bold: bool = False
+    font: Font = "A"
 
     def __post_init__(self) -> None:
         force_setattr(self, "left", printable(self.left))
@@ -79,20 +87,48 @@ class Qr(msgspec.Struct, frozen=True, tag="qr", omit_defaults=True):
             raise ValueError(f"a QR code holds 1 to {QR_LIMIT} bytes, not {len(self.payload.encode())}")
 
 
+class Barcode(msgspec.Struct, frozen=True, tag="barcode", omit_defaults=True):
+    """A barcode and, under it in letters, `caption` or else the payload, for whoever must type it in."""
+
+    payload: str
+    kind: BarcodeKind
+    caption: str = ""
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "payload", printable(self.payload))
+        force_setattr(self, "caption", printable(self.caption))
+        check(self.kind, self.payload)
+
+
+class Logo(msgspec.Struct, frozen=True, tag="logo", omit_defaults=True):
+    """The shop's logo. The picture is with the printing side; a shop without one prints nothing here."""
+
+
+class Stamps(msgspec.Struct, frozen=True, tag="stamps", omit_defaults=True):
+    """A stamp card: `of` boxes, `filled` of them with a stamp."""
+
+    filled: Annotated[int, msgspec.Meta(ge=0, le=STAMPS_LIMIT)]
+    of: Annotated[int, msgspec.Meta(ge=1, le=STAMPS_LIMIT)]
+
+    def __post_init__(self) -> None:
+        if self.filled > self.of:
+            raise ValueError(f"{self.filled} stamps do not go on a card of {self.of}")
+
+
 class Feed(msgspec.Struct, frozen=True, tag="feed", omit_defaults=True):
     """Empty lines."""
 
     lines: Annotated[int, msgspec.Meta(ge=1, le=20)] = 1
 
 
-Element = Text | Columns | Rule | Progress | Qr | Feed
+Element = Text | Columns | Rule | Progress | Qr | Barcode | Logo | Stamps | Feed
 
 
 class Document(msgspec.Struct, frozen=True):
     """One slip, from top to bottom; the cut at its end is implied."""
 
     elements: tuple[Element, ...]
-    language: Literal["ru", "en"]
+    language: Language
 
     def texts(self) -> Iterator[str]:
         """Every piece of text that will stand on the paper as letters."""
@@ -106,6 +142,8 @@ class Document(msgspec.Struct, frozen=True):
                     yield char
                 case Qr(caption=caption):
                     yield caption
+                case Barcode(payload=payload, caption=caption):
+                    yield caption or payload
 
 
 _decoder = msgspec.json.Decoder(Document)
@@ -114,6 +152,17 @@ _decoder = msgspec.json.Decoder(Document)
 def to_json(document: Document) -> bytes:
     """The stored form; equal documents give equal bytes."""
     return msgspec.json.encode(document)
+
+
+_COPY: Mapping[Language, str] = {"ru": "ПОВТОР", "en": "COPY"}
+
+
+def marked_as_copy(document: Document) -> Document:
+    """The same slip with "ПОВТОР" or "COPY" at its head, once however often it is repeated."""
+    head = Text(_COPY[document.language], bold=True, width=2, height=2, align="center")
+    if document.elements[:1] == (head,):
+        return document
+    return Document((head, *document.elements), document.language)
 
 
 def from_json(stored: bytes) -> Document:

@@ -1,17 +1,40 @@
 """From a document to rows of a given number of columns: the one layout behind bytes, previews and slip lines.
 
-Wrapping and columns only move blanks: every other character of the document stands in the rows, in its order.
+Wrapping and columns only move blanks: every other character of the document stands in the rows, in its order. Small print
+(font B) has its own, larger number of columns. Letters twice as wide become single ones where a word would be broken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from receipt_templates.document import Align, Columns, Document, Element, Feed, Progress, Qr, Rule, Size, Text
+from receipt_templates.barcodes import BarcodeKind
+from receipt_templates.document import (
+    Align,
+    Barcode,
+    Columns,
+    Document,
+    Element,
+    Feed,
+    Font,
+    Language,
+    Logo,
+    Progress,
+    Qr,
+    Rule,
+    Size,
+    Stamps,
+    Text,
+)
+from receipt_templates.printable import NO_BREAK_SPACE
+from receipt_templates.wrapping import balanced, breaks_a_word, wrap
 
 BAR_CELLS = 20
+SMALL_WIDTH, WIDTH = 9, 12  # dots of a letter of font B and of font A
 _FULL, _EMPTY = "█", "░"
+_PERCENT: Mapping[Language, str] = {"ru": f"{NO_BREAK_SPACE}%", "en": "%"}
+_STAMPED, _NOT_STAMPED = ("[■]", "[X]"), "[ ]"
 
 Spell = Callable[[str], str]
 """Replaces what a printer cannot print by what it can, before anything is measured."""
@@ -34,9 +57,10 @@ class TextRow:
     width: Size = 1
     height: Size = 1
     align: Align = "left"
+    font: Font = "A"
 
     def line(self, columns: int) -> str:
-        """The row as plain text of at most `columns` characters, blanks at its end left out."""
+        """The row as plain text of at most `columns` characters of its font, blanks at its end left out."""
         if self.align != "left":
             (span,) = self.spans
             room = max(columns - len(span.text) * self.width, 0)
@@ -55,97 +79,123 @@ class QrRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BarcodeRow:
+    """A barcode, centred; what stands under it in letters are rows of their own."""
+
+    payload: str
+    kind: BarcodeKind
+
+
+@dataclass(frozen=True, slots=True)
+class LogoRow:
+    """The place of the shop's logo, centred."""
+
+
+@dataclass(frozen=True, slots=True)
 class FeedRow:
     """Empty lines."""
 
     lines: int
 
 
-Row = TextRow | QrRow | FeedRow
+Row = TextRow | QrRow | BarcodeRow | LogoRow | FeedRow
 
 
-def lay_out(document: Document, columns: int, spell: Spell = str) -> list[Row]:
-    """The rows of `document` on paper of `columns` letters."""
-    return [row for element in document.elements for row in _rows(element, columns, spell)]
+def lay_out(document: Document, columns: int, spell: Spell = str, small_columns: int | None = None) -> list[Row]:
+    """The rows of `document` on paper of `columns` letters, and of `small_columns` letters of small print."""
+    small = columns * WIDTH // SMALL_WIDTH if small_columns is None else small_columns
+    paper = _Paper({"A": columns, "B": small}, spell, _PERCENT[document.language])
+    return [row for element in document.elements for row in paper.rows(element)]
 
 
 def slip_lines(document: Document, columns: int) -> list[str]:
-    """The slip as plain lines for a printer that is not ours; a QR code is the line `[qr PAYLOAD]`."""
+    """The slip as plain lines for a printer that is not ours: `[qr PAYLOAD]`, `[barcode PAYLOAD]`, no logo."""
     lines: list[str] = []
-    for row in lay_out(document, columns):
+    for row in lay_out(document, columns, small_columns=columns):
         match row:
             case TextRow():
                 lines.append(row.line(columns))
             case QrRow(payload):
                 lines.append(f"[qr {payload}]")
+            case BarcodeRow(payload):
+                lines.append(f"[barcode {payload}]")
             case FeedRow(count):
                 lines.extend([""] * count)
     return lines
 
 
-def _rows(element: Element, columns: int, spell: Spell) -> Iterator[Row]:
-    match element:
-        case Text():
-            yield from _paragraph(element, columns, spell)
-        case Columns(left, right, bold):
-            yield from _two_columns(spell(left), spell(right), columns, bold)
-        case Rule(char):
-            yield TextRow((Span(0, (spell(char) * columns)[:columns]),))
-        case Progress(share_bp):
-            yield TextRow((Span(0, _bar(share_bp, spell)),), align="center")
-        case Qr(payload, caption):
-            yield QrRow(payload)
-            yield from _paragraph(Text(caption, align="center"), columns, spell) if caption else ()
-        case Feed(lines):
-            yield FeedRow(lines)
+@dataclass(frozen=True, slots=True)
+class _Paper:
+    columns: Mapping[Font, int]
+    spell: Spell
+    percent: str
 
+    def rows(self, element: Element) -> Iterator[Row]:
+        match element:
+            case Text():
+                yield from self._paragraph(element)
+            case Columns():
+                yield from self._two_columns(element)
+            case Rule(char):
+                columns = self.columns["A"]
+                yield TextRow((Span(0, (self.spell(char) * columns)[:columns]),))
+            case Progress(share_bp):
+                yield TextRow((Span(0, self._bar(share_bp)),), align="center")
+            case Stamps(filled, of):
+                yield from self._stamp_card(filled, of)
+            case _:
+                yield from self._picture(element)
 
-def _paragraph(element: Text, columns: int, spell: Spell) -> Iterator[TextRow]:
-    wrap = _balanced if element.align == "center" else _wrap
-    for line in wrap(spell(element.text), columns // element.width):
-        yield TextRow((Span(0, line),), element.bold, element.width, element.height, element.align)
+    def _picture(self, element: Qr | Barcode | Logo | Feed) -> Iterator[Row]:
+        match element:
+            case Qr(payload, caption):
+                yield QrRow(payload)
+                yield from self._caption(caption)
+            case Barcode(payload, kind, caption):
+                yield BarcodeRow(payload, kind)
+                yield from self._caption(caption or payload)
+            case Logo():
+                yield LogoRow()
+            case Feed(lines):
+                yield FeedRow(lines)
 
+    def _caption(self, caption: str) -> Iterator[Row]:
+        return self._paragraph(Text(caption, align="center")) if caption else iter(())
 
-def _bar(share_bp: int, spell: Spell) -> str:
-    """Blocks where the printer has them, else a bar that brackets hold together."""
-    full = share_bp * BAR_CELLS // 10000
-    blocks = _FULL * full + _EMPTY * (BAR_CELLS - full)
-    bar = spell(blocks)
-    return f"{bar if bar == blocks else f'[{bar}]'} {share_bp // 100}%"
+    def _paragraph(self, element: Text) -> Iterator[TextRow]:
+        text, columns = self.spell(element.text), self.columns[element.font]
+        width: Size = 1 if breaks_a_word(text, columns // element.width) else element.width
+        for line in (balanced if element.align == "center" else wrap)(text, columns // width):
+            yield TextRow((Span(0, line),), element.bold, width, element.height, element.align, element.font)
 
+    def _bar(self, share_bp: int) -> str:
+        """Blocks where the printer has them, else a bar that brackets hold together."""
+        full = share_bp * BAR_CELLS // 10000
+        blocks = _FULL * full + _EMPTY * (BAR_CELLS - full)
+        bar = self.spell(blocks)
+        return f"{bar if bar == blocks else f'[{bar}]'} {share_bp // 100}{self.percent}"
 
-def _two_columns(left: str, right: str, columns: int, bold: bool) -> Iterator[TextRow]:
-    """The value stands on the last line of its name; one that would squeeze the name goes to lines of its own."""
-    room = columns - len(right) - 1 if right else columns
-    squeezed = room < min(len(left), columns // 3)
-    names = _wrap(left, columns if squeezed else room) if left else []
-    alone = names if squeezed or not right else names[:-1]
-    for line in alone:
-        yield TextRow((Span(0, line),), bold)
-    if right and len(alone) < len(names):
-        yield TextRow((Span(0, names[-1]), Span(columns - len(right), right)), bold)
-    elif right:
-        for line in _wrap(right, columns):
-            yield TextRow((Span(0, line),), bold, align="right")
+    def _stamp_card(self, filled: int, of: int) -> Iterator[TextRow]:
+        """Big boxes in as few rows as there must be, of like length."""
+        stamped = _STAMPED[self.spell(_STAMPED[0]) != _STAMPED[0]]
+        boxes = [stamped] * filled + [_NOT_STAMPED] * (of - filled)
+        rows = -(-of // (self.columns["A"] // 2 // len(stamped)))
+        each = -(-of // rows)
+        for at in range(0, of, each):
+            yield TextRow((Span(0, "".join(boxes[at : at + each])),), width=2, height=2, align="center")
 
-
-def _wrap(text: str, width: int) -> list[str]:
-    """Break at spaces, and inside a word only where the word alone is too long. Always at least one line."""
-    lines = [""]
-    for word in text.split(" "):
-        if lines[-1] and len(lines[-1]) + 1 + len(word) <= width:
-            lines[-1] += f" {word}"
-        elif word:
-            pieces = [word[at : at + width] for at in range(0, len(word), width)]
-            lines.extend(pieces)
-    return lines[1:] or lines
-
-
-def _balanced(text: str, width: int) -> list[str]:
-    """As few lines as `_wrap` makes, but of like length, so that no single word hangs below a centred sentence."""
-    lines = _wrap(text, width)
-    if len(lines) == 1:
-        return lines
-    longest_word = max(map(len, text.split(" ")))
-    narrowest = max(-(-len(text) // len(lines)), min(longest_word, width))
-    return next(shorter for room in range(narrowest, width + 1) if len(shorter := _wrap(text, room)) <= len(lines))
+    def _two_columns(self, element: Columns) -> Iterator[TextRow]:
+        """The value stands on the last line of its name; one that would squeeze or break the name goes to a line of its own."""
+        left, right, columns = self.spell(element.left), self.spell(element.right), self.columns[element.font]
+        bold, font = element.bold, element.font
+        room = columns - len(right) - 1 if right else columns
+        squeezed = room < min(len(left), columns // 3) or breaks_a_word(left, room)
+        names = wrap(left, columns if squeezed else room) if left else []
+        alone = names if squeezed or not right else names[:-1]
+        for line in alone:
+            yield TextRow((Span(0, line),), bold, font=font)
+        if right and len(alone) < len(names):
+            yield TextRow((Span(0, names[-1]), Span(columns - len(right), right)), bold, font=font)
+        elif right:
+            for line in wrap(right, columns):
+                yield TextRow((Span(0, line),), bold, align="right", font=font)

@@ -4,8 +4,12 @@
     <> text             centred                   >> text             right
     * text              bold                      * left | right      bold columns
     ^ text              double height             ^^ text             double height and width
+    ~ text              small print               ~ left | right      columns in small print
     ---  or  ===        a rule                    (empty line)        an empty line
-    {qr PAYLOAD}        {qr PAYLOAD | caption}    {progress 4000}     {feed 3}
+    {qr PAYLOAD}        {qr PAYLOAD | caption}    {progress 4000}     a bar, in hundredths of a percent
+    {logo}              the shop's logo           {stamps 4 6}        four stamps on a card of six
+    {feed 3}            three empty lines
+    {barcode code128 PAYLOAD | caption}           also ean13, ean8, upca, itf, code39
 
 Marks may stand together before the first space: `<>^^* Shop`. What a template inserts is data, never markup: `shield`
 hides the characters that mean something here, and `parse` brings them back once the line is understood.
@@ -15,25 +19,44 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Literal
+from typing import cast, get_args
 
-from receipt_templates.document import Align, Columns, Document, Element, Feed, Progress, Qr, Rule, Size, Text
+from receipt_templates.barcodes import BarcodeKind
+from receipt_templates.document import (
+    STAMPS_LIMIT,
+    Align,
+    Barcode,
+    Columns,
+    Document,
+    Element,
+    Feed,
+    Font,
+    Language,
+    Logo,
+    Progress,
+    Qr,
+    Rule,
+    Size,
+    Stamps,
+    Text,
+)
 from receipt_templates.printable import printable
 
-_META = "|{}^*<>-="
+_META = "|{}^*<>-=~"
 _SHIELD = {ord(char): 0xE000 + ord(char) for char in _META}
 _UNSHIELD = {shielded: plain for plain, shielded in _SHIELD.items()}
 
-_MARKED = re.compile(r"(?P<marks>(?:\^{1,2}|\*|<>|>>)+)(?:\s+(?P<text>.*))?")
+_MARKED = re.compile(r"(?P<marks>(?:\^{1,2}|\*|~|<>|>>)+)(?:\s+(?P<text>.*))?")
 _RULE = re.compile(r"(-{3,}|={3,})")
 _COMMAND = re.compile(r"\{(?P<name>\w+)(?:\s+(?P<rest>.*))?\}")
 
 
 class MarkupError(ValueError):
-    """A line that is not markup; says which."""
+    """A line that is not markup; says which of them in `line`."""
 
     def __init__(self, line: int, text: str) -> None:
         super().__init__(f"line {line}: {text}")
+        self.line, self.text = line, text
 
 
 def shield(text: str) -> str:
@@ -41,7 +64,7 @@ def shield(text: str) -> str:
     return printable(text).translate(_SHIELD)
 
 
-def parse(source: str, language: Literal["ru", "en"]) -> Document:
+def parse(source: str, language: Language) -> Document:
     """Read markup. Raises MarkupError."""
     lines = source.rstrip().splitlines()
     return Document(tuple(_element(number, line.strip()) for number, line in enumerate(lines, 1)), language)
@@ -68,11 +91,12 @@ def _text(line: str) -> Element:
     marks, text = (marked["marks"], marked["text"] or "") if marked else ("", line)
     left, bar, right = text.partition("|")
     bold = "*" in marks
+    font: Font = "B" if "~" in marks else "A"
     if bar:
-        return Columns(_plain(left), _plain(right), bold=bold)
+        return Columns(_plain(left), _plain(right), bold=bold, font=font)
     height: Size = 2 if "^" in marks else 1
     width: Size = 2 if "^^" in marks else 1
-    return Text(_plain(text), bold=bold, width=width, height=height, align=_align(marks))
+    return Text(_plain(text), bold=bold, width=width, height=height, align=_align(marks), font=font)
 
 
 def _align(marks: str) -> Align:
@@ -90,12 +114,48 @@ def _qr(rest: str) -> Element:
     return Qr(_plain(payload), _plain(caption))
 
 
+def _barcode(rest: str) -> Element:
+    kind, _, rest = rest.partition(" ")
+    if kind not in get_args(BarcodeKind):
+        raise ValueError(f"no kind {_plain(kind)!r}, there are {', '.join(get_args(BarcodeKind))}")
+    payload, _, caption = rest.partition("|")
+    return Barcode(_plain(payload), cast(BarcodeKind, kind), _plain(caption))
+
+
+def _logo(rest: str) -> Element:
+    if rest:
+        raise ValueError("takes nothing; the logo is a setting of the shop")
+    return Logo()
+
+
+def _stamps(rest: str) -> Element:
+    numbers = [_number(word) for word in rest.split()]
+    if len(numbers) != 2 or numbers[1] < 1:
+        raise ValueError(f"takes how many are filled and of how many, not {_plain(rest)!r}")
+    of = min(numbers[1], STAMPS_LIMIT)
+    return Stamps(min(max(numbers[0], 0), of), of)
+
+
 def _progress(rest: str) -> Element:
-    return Progress(min(max(int(_plain(rest)), 0), 10000))
+    return Progress(min(max(_number(rest), 0), 10000))
 
 
 def _feed(rest: str) -> Element:
-    return Feed(min(max(int(_plain(rest or "1")), 1), 20))
+    return Feed(min(max(_number(rest or "1"), 1), 20))
 
 
-_COMMANDS: dict[str, Callable[[str], Element]] = {"qr": _qr, "progress": _progress, "feed": _feed}
+def _number(word: str) -> int:
+    plain = _plain(word)
+    if not re.fullmatch(r"-?[0-9]{1,9}", plain):
+        raise ValueError(f"{plain!r} is not a whole number")
+    return int(plain)
+
+
+_COMMANDS: dict[str, Callable[[str], Element]] = {
+    "barcode": _barcode,
+    "feed": _feed,
+    "logo": _logo,
+    "progress": _progress,
+    "qr": _qr,
+    "stamps": _stamps,
+}

@@ -6,25 +6,33 @@ from hypothesis import strategies as st
 
 from receipt_templates.document import (
     QR_LIMIT,
+    Barcode,
     Columns,
     Document,
     DocumentError,
     Feed,
+    Logo,
     Progress,
     Qr,
     Rule,
+    Stamps,
     Text,
     from_json,
+    marked_as_copy,
     to_json,
 )
 
+fonts = st.sampled_from(["A", "B"])
 sizes = st.sampled_from([1, 2])
 elements = st.one_of(
-    st.builds(Text, st.text(), st.booleans(), sizes, sizes, st.sampled_from(["left", "center", "right"])),
-    st.builds(Columns, st.text(), st.text(), st.booleans()),
+    st.builds(Text, st.text(), st.booleans(), sizes, sizes, st.sampled_from(["left", "center", "right"]), fonts),
+    st.builds(Columns, st.text(), st.text(), st.booleans(), fonts),
     st.builds(Rule, st.sampled_from("-=*─")),
     st.builds(Progress, st.integers(0, 10000)),
     st.builds(Qr, st.text("ABC:/09", min_size=1), st.text()),
+    st.builds(Barcode, st.from_regex("[ -~]{1,14}", fullmatch=True), st.just("code128"), st.text()),
+    st.builds(Logo),
+    st.builds(Stamps, st.integers(0, 6), st.integers(6, 40)),
     st.builds(Feed, st.integers(1, 20)),
 )
 documents = st.builds(Document, st.lists(elements).map(tuple), st.sampled_from(["ru", "en"]))
@@ -79,6 +87,8 @@ def test_control_bytes_do_not_survive_any_way_in() -> None:
         b'{"elements":[{"type":"qr","payload":""}],"language":"ru"}',
         b'{"elements":[{"type":"text","text":"a","width":3}],"language":"ru"}',
         b'{"elements":[{"type":"rule","char":"--"}],"language":"ru"}',
+        b'{"elements":[{"type":"stamps","filled":7,"of":6}],"language":"ru"}',
+        b'{"elements":[{"type":"barcode","kind":"ean13","payload":"1"}],"language":"ru"}',
     ],
 )
 def test_what_is_no_document_is_refused(stored: bytes) -> None:
@@ -90,3 +100,16 @@ def test_a_qr_code_that_fits_no_paper_is_refused() -> None:
     assert Qr("A" * QR_LIMIT).payload == "A" * QR_LIMIT
     with pytest.raises(ValueError, match="332"):
         Qr("A" * (QR_LIMIT + 1))
+
+
+def test_a_copy_says_so_at_its_head_and_once() -> None:
+    slip = Document((Logo(), Text("Зерно")), "ru")
+    copy = marked_as_copy(slip)
+    assert copy.elements == (Text("ПОВТОР", bold=True, width=2, height=2, align="center"), *slip.elements)
+    assert marked_as_copy(copy) == copy
+    assert "COPY" in marked_as_copy(Document((), "en")).texts()
+
+
+def test_the_letters_under_a_barcode_are_among_the_texts() -> None:
+    slip = Document((Barcode("A-1", "code39"), Barcode("A-2", "code39", "второй")), "ru")
+    assert list(slip.texts()) == ["A-1", "второй"]

@@ -4,7 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receipt_templates.document import Columns, Document, Element, Feed, Progress, Qr, Rule, Text
+from receipt_templates.document import (
+    Barcode,
+    Columns,
+    Document,
+    Element,
+    Feed,
+    Logo,
+    Progress,
+    Qr,
+    Rule,
+    Stamps,
+    Text,
+)
 from receipt_templates.markup import MarkupError, parse, shield
 from receipt_templates.printable import printable
 
@@ -30,6 +42,14 @@ from receipt_templates.printable import printable
         ("{progress 99999}", Progress(10000)),
         ("{qr HTTPS://A/E/B}", Qr("HTTPS://A/E/B")),
         ("{qr HTTPS://A/E/B | a.ru}", Qr("HTTPS://A/E/B", "a.ru")),
+        ("~ small", Text("small", font="B")),
+        ("<>~* small", Text("small", bold=True, align="center", font="B")),
+        ("~ a | b", Columns("a", "b", font="B")),
+        ("{logo}", Logo()),
+        ("{stamps 4 6}", Stamps(4, 6)),
+        ("{stamps 9 6}", Stamps(6, 6)),
+        ("{barcode code128 COFFEE 15}", Barcode("COFFEE 15", "code128")),
+        ("{barcode ean13 4600000000008 | hot}", Barcode("4600000000008", "ean13", "hot")),
         ("*bold?", Text("*bold?")),
         ("--", Text("--")),
         ("*", Text("", bold=True)),
@@ -39,13 +59,29 @@ def test_each_line_is_an_element(line: str, element: Element) -> None:
     assert parse(f"{line}\nend", "ru") == Document((element, Text("end")), "ru")
 
 
-@pytest.mark.parametrize("line", ["{cut}", "{qr}", "{progress many}", "{qr A", "{}"])
-def test_a_wrong_line_is_named(line: str) -> None:
-    with pytest.raises(MarkupError, match="line 2"):
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("{cut}", "known: barcode, feed, logo, progress, qr, stamps"),
+        ("{}", "unknown command"),
+        ("{qr A", "unknown command"),
+        ("{qr}", "qr: a QR code holds 1 to"),
+        ("{progress many}", "progress: 'many' is not a whole number"),
+        ("{logo big}", "logo: takes nothing"),
+        ("{stamps 4}", "stamps: takes how many"),
+        ("{stamps 4 0}", "stamps: takes how many"),
+        ("{barcode qr 1}", "barcode: no kind 'qr', there are ean13, "),
+        ("{barcode ean13 4600000000009}", "check digit 8"),
+    ],
+)
+def test_a_wrong_line_is_named(line: str, why: str) -> None:
+    with pytest.raises(MarkupError, match="line 2: ") as caught:
         parse(f"first\n{line}\n", "en")
+    assert caught.value.line == 2
+    assert why in caught.value.text
 
 
-@given(st.text(st.one_of(st.characters(), st.sampled_from("|{}^*<>-=\n\\"))))
+@given(st.text(st.one_of(st.characters(), st.sampled_from("|{}^*<>-=~\n\\"))))
 def test_shielded_data_is_never_markup(data: str) -> None:
     """Whatever a name is made of, the line stays one text with exactly these letters."""
     (element, end) = parse(f"Name: {shield(data)}.\nend", "ru").elements
@@ -53,6 +89,6 @@ def test_shielded_data_is_never_markup(data: str) -> None:
     assert end == Text("end")
 
 
-@given(st.sampled_from(["---", "{qr A}", "* a", "<> a", "a | b", "^^", "{feed 9}", "==="]))
+@given(st.sampled_from(["---", "{qr A}", "* a", "<> a", "a | b", "^^", "{feed 9}", "===", "~ a", "{logo}"]))
 def test_a_whole_line_of_data_is_text_too(data: str) -> None:
     assert parse(shield(data), "en").elements == (Text(data),)

@@ -67,7 +67,7 @@ def test_what_a_member_reads_at_58_mm(slip: Slip) -> None:
         "      90 бонусов\n"
         "\n"
         "Уровень                  Базовый\n"
-        "    ████████████████░░░░ 80%\n"
+        "   ████████████████░░░░ 80 %\n"
         '  До "Серебряного" - 1 покупка\n'
         "\n"
         "      Спасибо за покупку!\n"
@@ -214,7 +214,7 @@ def test_a_position_is_sent_where_it_is_shorter_than_blanks() -> None:
 
 def test_a_bar_is_made_of_what_the_page_has() -> None:
     document = Document((Progress(5000), Text("«»")), "ru")
-    for name, bar in [("default", "█" * 10 + "░" * 10 + " 50%"), ("tm-t20ii", "[##########..........] 50%")]:
+    for name, bar in [("default", "█" * 10 + "░" * 10 + " 50 %"), ("tm-t20ii", "[##########..........] 50 %")]:
         text = draw(encode(document, load_profile(name), 58), 384).text
         assert text.splitlines()[0].strip() == bar
 
