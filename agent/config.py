@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from agent import config_checks, config_words
+from agent.state_folder import DEFAULT_FOLDER, profiles_in
 from agent.toml_example import toml_lines
 from loyalty.codes import CodeRules, Rule
 from loyalty.errors import TillmateError
@@ -57,6 +58,7 @@ def _is_server(url: str) -> bool:
 
 Name = Annotated[str, Check(lambda name: bool(_NAME.fullmatch(name)), "must be 1-32 letters, digits, - or _")]
 Folder = Annotated[str, Check(lambda folder: Path(folder).is_absolute(), "must be an absolute path")]
+FileOrNone = Annotated[str, Check(lambda path: not path or Path(path).is_absolute(), "must be an absolute path")]
 Origin = Annotated[
     str,
     Check(lambda origin: bool(_ORIGIN.fullmatch(origin)), "must be like https://pos.example.org:8443, without a path"),
@@ -67,7 +69,7 @@ Seconds = Annotated[float, Check(lambda seconds: 0.1 <= seconds <= 3600, "must b
 @dataclass(frozen=True, kw_only=True)
 class State:
     folder: Folder = field(
-        default="/var/lib/tillmate",
+        default=DEFAULT_FOLDER,
         metadata=_doc(
             "Queue, replica and keys of this device. Back up queue.db like money; members.db can be fetched again."
         ),
@@ -108,6 +110,13 @@ class Receipt:
         default=14,
         metadata=_doc("How long the enrolment QR may be used, as printed; the server accepts it for 14 days."),
     )
+    templates: FileOrNone = field(
+        default="", metadata=_doc("Folder of your own receipt templates, which go before ours. Docs: receipts.md.")
+    )
+    logo: FileOrNone = field(
+        default="",
+        metadata=_doc("Picture (PNG, BMP or JPEG) for the receipts that have a logo; black on white is best."),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,8 +142,15 @@ class Scanner:
 class Printer:
     name: Name = field(metadata=_doc("A name for logs and for [[till]]."))
     driver: str = field(metadata=_doc("File in drivers/printers/."))
-    profile: str = field(default="default", metadata=_doc("Model data: a file in drivers/printers/profiles/."))
+    profile: str = field(
+        default="default",
+        metadata=_doc("Printer model. `tillmate printer setup` finds out what your printer really is."),
+    )
     width: Literal[58, 80] = field(default=80, metadata=_doc("Paper width in mm: 58 or 80."))
+    lacking: Literal["picture", "refuse"] = field(
+        default="picture",
+        metadata=_doc("Lines with letters that the printer lacks: print them as pictures, or refuse the receipt."),
+    )
     options: dict[str, object] = field(default_factory=dict, metadata=_doc("Keys of that driver."))
 
 
@@ -162,6 +178,11 @@ class Config:
     def folder(self) -> Path:
         """The state folder."""
         return Path(self.state.folder)
+
+    @property
+    def profiles(self) -> Path:
+        """The folder of the printer profiles of this store; they go before ours."""
+        return profiles_in(self.folder)
 
 
 EXAMPLE = Config(

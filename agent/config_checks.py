@@ -9,11 +9,13 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from agent.state_folder import DEFAULT_FOLDER, profiles_in
 from drivers import registry
 from drivers.base import AnyDriver, Kind
-from drivers.printers.escpos.profile import load_profile, profile_names
+from drivers.printers.escpos.profile import ProfileError, load_profile, profile_names
 from loyalty.i18n import Language, text
 from loyalty.strict import Mistake, Mistakes, structure
 
@@ -31,7 +33,7 @@ def mistakes(table: Table, language: Language) -> Iterator[Mistake]:
     yield from _unused("printer", printers, [till.get("printer") for till in tills], language)
     yield from _drivers("scanner", scanners, language)
     yield from _drivers("printer", printers, language)
-    yield from _profiles(printers, language)
+    yield from _profiles(printers, _own_profiles(table), language)
 
 
 def _tables(table: Table, key: str) -> list[Table]:
@@ -114,13 +116,31 @@ def _drivers(kind: Kind, tables: list[Table], language: Language) -> Iterator[Mi
                 yield Mistake(path, mistake.text)
 
 
-def _profiles(printers: list[Table], language: Language) -> Iterator[Mistake]:
-    known = profile_names()
+def _own_profiles(table: Table) -> Path | None:
+    """Where this store has printer profiles of its own; None = nowhere that this user could look into."""
+    state = table.get("state")
+    folder = state.get("folder", DEFAULT_FOLDER) if isinstance(state, Mapping) else DEFAULT_FOLDER
+    try:
+        return own if isinstance(folder, str) and (own := profiles_in(Path(folder))).is_dir() else None
+    except OSError:
+        return None
+
+
+def _profiles(printers: list[Table], folder: Path | None, language: Language) -> Iterator[Mistake]:
+    known = profile_names(folder)
     for number, each in enumerate(printers):
         name, width = each.get("profile", "default"), each.get("width", 80)
-        if isinstance(name, str) and name.lower() not in map(str.lower, known):
+        if not isinstance(name, str):
+            continue
+        if name.lower() not in {one.lower() for one in known}:
             yield Mistake(f"printer[{number}].profile", _near("config.no_profile", name, known, language))
-        elif isinstance(name, str) and width in (58, 80) and str(width) not in load_profile(name).paper:
+            continue
+        try:
+            fits = width not in (58, 80) or str(width) in load_profile(name, folder).paper
+        except (ProfileError, OSError) as error:
+            yield Mistake(f"printer[{number}].profile", text("config.bad_profile", language, reason=str(error)))
+            continue
+        if not fits:
             yield Mistake(f"printer[{number}].width", text("config.no_width", language, width=width))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from loyalty.errors import TillmateError
 
@@ -17,10 +17,18 @@ _OURS = (
 )  # fmt: skip
 
 
+DEFAULT_FOLDER: Final = "/var/lib/tillmate"
+
+
 class StateFolderUnusable(TillmateError):
     """The state folder, or a file of ours in it, cannot be read or written: mend `[state] folder` or the rights."""
 
     code: ClassVar[str] = "state_folder"
+
+
+def profiles_in(folder: Path) -> Path:
+    """Where the printer profiles of this store are, which go before ours."""
+    return folder / "profiles"
 
 
 def prepare(folder: Path) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.checkout import Context, Event, Recovered, Refreshed, State, Woke, step
+from agent.checkout import Context, Event, Recovered, Refreshed, Render, State, Woke, step
 from agent.clock import Clock
 from agent.inbox import Inbox
 from agent.messages import Scanned, TillEvent
@@ -30,6 +30,7 @@ from loyalty.codes import CodeRules
 from loyalty.i18n import Language
 from loyalty.programme import Programme
 from offline_queue.reader import Reader
+from receipt_templates.templates import render
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class TillSettings:
     language: Language
     shop: str
     valid_days: int
+    render: Render = render
 
 
 class Till:
@@ -177,4 +179,5 @@ class Till:
             valid_days=settings.valid_days,
             columns=settings.columns,
             prints=settings.printer is not None,
+            render=settings.render,
         )

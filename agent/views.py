@@ -15,7 +15,7 @@ from msgspec import Meta
 from loyalty.quote import Quote, Texts
 
 ViewState = Literal["idle", "member", "unknown_code", "card_only", "sold", "unavailable"]
-Part = Literal["network", "queue", "printer", "scanner", "programme", "till"]
+Part = Literal["network", "queue", "printer", "scanner", "programme", "till", "receipt"]
 Health = Literal["ok", "warning", "down"]
 Prints = Literal["agent", "requested", "pos", "none"]
 CodeKind = Literal["member_card", "card_only", "not_loyalty"]

@@ -25,6 +25,7 @@ from agent.health import Health
 from agent.identity import Identity
 from agent.link import Link, read_scanner
 from agent.messages import LinkChanged, Scanned
+from agent.own_templates import Own, Slips, TemplatesUnreadable, read_templates
 from agent.printing import PrinterSettings, PrintLoop
 from agent.situation import Situation
 from agent.status import Status
@@ -37,7 +38,7 @@ from agent.watch import Watch, Watched, WatchedPrinter
 from drivers import registry
 from drivers.base import Kind, Scanner
 from drivers.framing import Framer
-from drivers.printers.escpos.profile import load_profile
+from drivers.printers.escpos.profile import Profile, load_profile
 from loyalty.errors import TillmateError
 from loyalty.strict import structure
 from offline_queue import Queue, Reader, Replica
@@ -76,22 +77,40 @@ class Base:
 def make_tills(base: Base) -> dict[str, Till]:
     """One for each [[till]]."""
     printers = {each.name: each for each in base.config.printer}
+    slips = _slips(base)
     tills = {}
     for table in base.config.till:
         printer = printers.get(table.printer or "")
         settings = TillSettings(
             id=table.id,
             printer=table.printer,
-            columns=load_profile(printer.profile).size(printer.width).columns if printer else COLUMNS,
+            columns=_profile(base, printer).size(printer.width).columns if printer else COLUMNS,
             rules=base.config.codes,
             language=base.config.language,
             shop=base.config.receipt.shop,
             valid_days=base.config.receipt.valid_days,
+            render=slips,
         )
         tills[table.id] = Till(
             settings, base.queue, base.queue_file, base.situation.facts, base.hub.publish, base.status, base.clock
         )
     return tills
+
+
+def _slips(base: Base) -> Slips:
+    """The retailer's templates and ours. Without his there are ours: a folder that cannot be read stops no sale."""
+    own: Own = {}
+    if base.config.receipt.templates:
+        try:
+            own = read_templates(Path(base.config.receipt.templates))
+        except TemplatesUnreadable as error:
+            log.warning("receipt templates=not_used error=%s", error)
+            base.status.set("receipt", "templates", "warning", "status.receipt_folder")
+    return Slips(own, lambda name, _: base.status.set("receipt", name, "warning", "status.receipt_template", template=name))
+
+
+def _profile(base: Base, table: PrinterTable) -> Profile:
+    return load_profile(table.profile, base.config.profiles)
 
 
 def till_worker(name: str, till: Till) -> Worker:
@@ -113,7 +132,7 @@ def make_printers(base: Base) -> dict[str, PrinterDesk]:
 
 
 def _printer(base: Base, table: PrinterTable) -> PrinterDesk:
-    settings = PrinterSettings(table.name, load_profile(table.profile), table.width)
+    settings = PrinterSettings(table.name, _profile(base, table), table.width)
     watch, opener = Watch(base.clock), _opener("printer", table)
     loop = PrintLoop(
         settings, lambda: WatchedPrinter(watch, opener), base.queue, base.queue_file, base.status, base.clock

@@ -6,6 +6,7 @@ goes to its owner thread and comes back as an event.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -17,9 +18,13 @@ from loyalty.i18n import Language
 from loyalty.programme import Programme
 from loyalty.quote import Basket, MemberState, Quote, Texts
 from loyalty.wire import Sale
+from receipt_templates import templates
 from receipt_templates.document import Document
 
 Redeem = int | Literal["max"]
+
+Render = Callable[[str, Language, Mapping[str, object]], Document]
+"""Fills in the template of that name: `templates.render`, or one that puts the retailer's own templates first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,7 @@ class Context:
     valid_days: int
     columns: int
     prints: bool  # the till has a slip printer
+    render: Render = templates.render
 
     @property
     def ready(self) -> bool:

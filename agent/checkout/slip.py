@@ -14,7 +14,6 @@ from loyalty.programme import Programme
 from loyalty.quote import ToNextTier
 from receipt_templates.document import Document
 from receipt_templates.layout import slip_lines
-from receipt_templates.templates import render
 
 _FRESH = timedelta(minutes=10)
 """A balance younger than this is printed without its age."""
@@ -35,13 +34,15 @@ def sale_slip(offer: Offer, context: Context, receipt_number: str | None) -> Doc
         **(_member(offer, offer.attached, context) if offer.attached else {}),
         **(_invitation(enrolment_token.url(context.enrolment_url, offer.token), context) if offer.token else {}),
     }
-    return render("sale", language, fields)
+    return context.render("sale", language, fields)
 
 
 def enrolment_slip(context: Context, url: str) -> Document:
     """A slip with nothing but the invitation."""
     at = _moment(context.now, context.programme, context) if context.programme else None
-    return render("enrolment", context.language, {"shop": context.shop or None, "at": at, **_invitation(url, context)})
+    return context.render(
+        "enrolment", context.language, {"shop": context.shop or None, "at": at, **_invitation(url, context)}
+    )
 
 
 def slip_data(offer: Offer, context: Context) -> SlipData:

@@ -13,7 +13,7 @@ const SIGNS = {
   idle: "card", member: "ok", card_only: "card", unknown_code: "down", sold: "ok", unavailable: "warning",
   connecting: "none", no_contact: "warning", not_paired: "warning", full: "warning",
 };
-const SLOTS = { network: ["network", "programme"], queue: ["queue", "till"], printer: ["printer"], scanner: ["scanner"] };
+const SLOTS = { network: ["network", "programme"], queue: ["queue", "till"], printer: ["printer", "receipt"], scanner: ["scanner"] };
 const WORST_FIRST = ["down", "warning", "ok"];
 const HEALTH_SIGNS = { ok: "ok", warning: "warning", down: "down", none: "none" };
 
