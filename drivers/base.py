@@ -2,10 +2,11 @@
 
 A driver is one file that names itself with `DRIVER = Driver(...)`. It opens the hardware, moves bytes and closes; the
 life around it (reopen, backoff, threads, framing) belongs to the agent. It may refuse in `open`; later it only ever
-raises `DeviceGone` or `PrinterNotReady`. Hardware libraries are imported inside `open`.
+raises `DeviceGone`, and a printer queue also `DeviceRefused`. Hardware libraries are imported inside `open`.
 
     DeviceError            code, params; never a foreign exception
     ├── DeviceGone         unplugged, hung up, connection lost: reopen
+    │   └── DeviceStalled  there, but takes nothing: go on with the rest, or reopen
     ├── DeviceBusy         somebody else holds it: slow retry, tell store IT
     └── DeviceRefused      no rights, wrong settings: slow retry, tell store IT
 """
@@ -32,6 +33,15 @@ class DeviceGone(DeviceError):
     code = "device_gone"
 
 
+class DeviceStalled(DeviceGone):
+    """It has taken nothing for as long as `write` was to wait. The device is as open as before: either `write` what comes
+    behind the first `taken` bytes, which goes on without loss or doubling, or give it up like one that is gone."""
+
+    def __init__(self, message: str, taken: int) -> None:
+        super().__init__(message)
+        self.taken = taken
+
+
 class DeviceBusy(DeviceError):
     """Another program holds the device. Retry slowly and say so."""
 
@@ -48,7 +58,7 @@ class Device(Protocol):
     """An open device. Used by one thread only."""
 
     def read(self, timeout: float) -> bytes:
-        """Return what has arrived, waiting at most `timeout` seconds for the first byte; b"" = nothing came.
+        """Return what has arrived, waiting at most `timeout` seconds for the first byte; b"" = nothing came in that time.
 
         Raises DeviceGone.
         """
@@ -67,9 +77,10 @@ class Printer(Device, Protocol):
     """A sink of ESC/POS bytes; `read` returns status replies where the transport has a way back."""
 
     def write(self, payload: bytes, timeout: float) -> None:
-        """Hand all bytes to the device within `timeout` seconds without progress. Raises DeviceGone.
+        """Hand all bytes to the device, waiting at most `timeout` seconds for it to take any more of them.
 
-        Returning means written, not printed.
+        Returning means written, not printed. Raises DeviceGone when nobody knows how much of it came out, DeviceStalled,
+        or DeviceRefused when for certain nothing did and nothing will: the same bytes may be written again later.
         """
         ...
 
@@ -90,6 +101,9 @@ class Driver(Generic[OptionsT, DeviceT]):
     options: type[OptionsT]
     open: Callable[[OptionsT], DeviceT]
     """Raises DeviceGone, DeviceBusy or DeviceRefused."""
+    answers: bool = True
+    """False: a queue of the system, which takes each write for a whole print job and never has anything to say. It must be
+    written nothing but whole jobs: a query, or a fence, would come out as a page of its own."""
 
 
 AnyDriver = Driver[Any, Any]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
-from drivers.base import DeviceGone, DeviceRefused, Driver
+from drivers.base import DeviceGone, DeviceRefused, DeviceStalled, Driver
 
 _CHUNK = 4096
 _SHORTEST = 0.001  # 0 would mean another mode of the socket
@@ -45,6 +45,9 @@ class TcpPrinter:
             self._connection.settimeout(timeout)
             while rest:
                 rest = rest[self._connection.send(rest) :]
+        except TimeoutError as error:
+            taken = len(payload) - len(rest)
+            raise DeviceStalled(f"printer {self._name}: {error}; {taken} bytes were taken", taken) from error
         except OSError as error:
             raise DeviceGone(f"printer {self._name}: {error}; {len(payload) - len(rest)} bytes were taken") from error
 

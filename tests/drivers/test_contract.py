@@ -12,6 +12,7 @@ import termios
 import time
 import tty
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Protocol, get_args
 
@@ -19,6 +20,9 @@ import pytest
 
 from drivers import registry
 from drivers.base import AnyDriver, DeviceError, DeviceGone, Kind, Maturity, Printer
+from drivers.printers.usb import open_printer
+
+from .usb_device import Bus, UsbDevice
 
 NAMES: list[tuple[Kind, str]] = [(kind, name) for kind in get_args(Kind) for name in registry.names(kind)]
 
@@ -78,11 +82,11 @@ class TcpEnd:
 
 
 class PtyEnd:
-    """A device on a serial cable."""
+    """A device on a serial cable, or at another node that is read and written like one."""
 
-    def __init__(self, link: Path) -> None:
+    def __init__(self, link: Path, option: str = "port", **others: object) -> None:
         self._link = link
-        self.options = {"port": str(link)}
+        self.options = {option: str(link), **others}
         self.appear()
 
     def send(self, data: bytes) -> None:
@@ -107,12 +111,38 @@ class PtyEnd:
         os.close(slave)
 
 
+class UsbEnd:
+    """A printer on an emulated bus."""
+
+    def __init__(self) -> None:
+        self._device = UsbDevice()
+        self.options = {"vendor": "04b8", "product": "0202"}
+        self.opener = partial(open_printer, backend=Bus(self._device))
+
+    def send(self, data: bytes) -> None:
+        self._device.reply(data)
+
+    def receive(self, count: int) -> bytes:
+        with self._device.changed:
+            assert self._device.wait(lambda: len(self._device.received) >= count, 5)
+            return bytes(self._device.received)
+
+    def vanish(self) -> None:
+        self._device.unplug()
+
+    def appear(self) -> None:
+        self._device.plug()
+
+
 FAR_ENDS: dict[tuple[Kind, str], list[Callable[[Path], FarEnd]]] = {
     ("scanner", "serial_port"): [
         lambda folder: PtyEnd(folder / "port"),
         lambda _: TcpEnd(lambda port: {"port": f"socket://127.0.0.1:{port}"}),
     ],
+    ("printer", "serial_port"): [lambda folder: PtyEnd(folder / "port", flow="none")],
     ("printer", "tcp"): [lambda _: TcpEnd(lambda port: {"host": "127.0.0.1", "port": port})],
+    ("printer", "usb"): [lambda _: UsbEnd()],
+    ("printer", "usblp"): [lambda folder: PtyEnd(folder / "lp0", "path")],
 }
 
 
@@ -120,7 +150,7 @@ class Bench:
     """A driver and its far end."""
 
     def __init__(self, driver: AnyDriver, far: FarEnd) -> None:
-        self.driver = driver
+        self.driver = dataclasses.replace(driver, open=getattr(far, "opener", driver.open))
         self.far = far
         self.opened: list[Printer] = []
 

@@ -16,7 +16,8 @@ from typing import Protocol
 import pytest
 
 from drivers.base import DeviceBusy, DeviceGone, DeviceRefused
-from drivers.scanners.serial_port import Options, SerialScanner, _translated, open_port
+from drivers.scanners.serial_port import Options, SerialScanner, open_port
+from drivers.serial_line import translated
 
 CODE = b"2900000000018\r\n"
 Until = Callable[[Callable[[], bool]], None]
@@ -212,7 +213,7 @@ def test_seven_bits_work_or_are_refused_in_our_words(cable: tuple[int, str]) -> 
 def test_a_bare_termios_error_is_a_refusal(cable: tuple[int, str]) -> None:
     with Path("/dev/null").open("rb") as null, pytest.raises(termios.error) as caught:
         termios.tcsetattr(null.fileno(), termios.TCSANOW, termios.tcgetattr(cable[0]))
-    assert isinstance(_translated("/dev/ttyS0", caught.value), DeviceRefused)
+    assert isinstance(translated("/dev/ttyS0", caught.value), DeviceRefused)
 
 
 @pytest.mark.parametrize("baudrate", [115200, 250000])
