@@ -45,6 +45,14 @@ class Splitter:
         """The beginning of a command whose end has not arrived."""
         return bytes(self._buffer)
 
+    @property
+    def pending_name(self) -> str:
+        """The name of the command that `pending` begins, as far as its letters have arrived."""
+        start = memoryview(self.pending)
+        if len(start) < 2 or start[0] not in _FAMILIES:
+            return UNKNOWN
+        return _name(_FAMILIES[start[0]][0], start)
+
     def feed(self, chunk: bytes) -> list[Command]:
         """The commands that are complete now."""
         self._buffer += chunk
@@ -71,17 +79,24 @@ class RealTime:
 
     def feed(self, chunk: bytes) -> list[Command]:
         """The real-time commands that are complete now."""
-        stream, found = self._tail + chunk, []
+        return [command for _, command in self.cut(chunk) if command is not None]
+
+    def cut(self, chunk: bytes) -> list[tuple[bytes, Command | None]]:
+        """The chunk in pieces, each ending where a real-time command is complete, with that command; then the rest."""
+        stream, begun, done = self._tail + chunk, len(self._tail), 0
+        pieces: list[tuple[bytes, Command | None]] = []
         at = stream.find(_DLE)
         while at >= 0:
             name, length = _measure(memoryview(stream)[at:])
             if length is None or length > len(stream) - at:
                 break
             if name != UNKNOWN:
-                found.append(Command(name, stream[at : at + length]))
+                end = at + length - begun
+                pieces.append((chunk[done:end], Command(name, stream[at : at + length])))
+                done = end
             at = stream.find(_DLE, at + length)
         self._tail = stream[at:] if at >= 0 else b""
-        return found
+        return [*pieces, (chunk[done:], None)] if done < len(chunk) else pieces
 
 
 def split(stream: bytes) -> list[Command]:
@@ -239,7 +254,7 @@ def _rules(table: Mapping[str, Rule]) -> dict[int, Rule]:
 
 _ESC = _rules(
     dict.fromkeys("\x0c2@LSimv", 0)
-    | dict.fromkeys(" !%-3=?EGJKMRTVadertu{", 1)
+    | dict.fromkeys(" !%-3=?EGJKMRTUVadertu{", 1)
     | dict.fromkeys("$\\cB", 2)  # ESC B: the beeper of clones
     | {"p": 3, "W": 8, "&": _user_glyphs, "*": _bit_image, "D": _tab_stops, "(": _counted(3)}
 )

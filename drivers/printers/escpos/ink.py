@@ -30,25 +30,41 @@ class Style:
     height: int = 1
 
     @property
+    def column(self) -> int:
+        """Dots of one letter of normal width."""
+        return _FONTS[self.font][0]
+
+    @property
     def cell(self) -> tuple[int, int]:
         """Dots of one letter."""
         width, height, _ = _FONTS[self.font]
         return width * self.width, height * self.height
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=2048)
 def letter(char: str, style: Style) -> Image.Image:
     """One letter in its cell."""
     width, height, size = _FONTS[style.font]
-    cell = Image.new("1", (width, height), int(style.reversed))
-    brush, ink = ImageDraw.Draw(cell), int(not style.reversed)
+    cell = Image.new("1", (width, height))
+    brush = ImageDraw.Draw(cell)
     if char == "█":
-        brush.rectangle((0, 0, width, height), fill=ink)
+        brush.rectangle((0, 0, width, height), fill=1)
+    else:
+        brush.text((0, 0), char, fill=1, font=typeface(size))
+    return styled(cell, style)
+
+
+def styled(glyph: Image.Image, style: Style) -> Image.Image:
+    """A glyph, as the typeface or the sender draws it, in the cell of `style`."""
+    width, height, _ = _FONTS[style.font]
+    cell = Image.new("1", (width, height))
     for shift in (0, 1) if style.bold else (0,):
-        brush.text((shift, 0), char, fill=ink, font=typeface(size))
+        cell.paste(1, (shift, 0), glyph)
     if style.underlined:
-        brush.line((0, height - 1, width, height - 1), fill=ink)
-    return cell.resize(style.cell)
+        cell.paste(1, (0, height - 1, width, height))
+    if style.reversed:
+        cell = Image.eval(cell, lambda dot: 255 - dot)
+    return cell if (width, height) == style.cell else cell.resize(style.cell)
 
 
 def raster(mode: int, stride: int, height: int, dots: bytes) -> Image.Image:
@@ -57,12 +73,17 @@ def raster(mode: int, stride: int, height: int, dots: bytes) -> Image.Image:
     return picture.resize((stride * 8 * (1 + (mode & 1)), height * (1 + (mode >> 1 & 1))))
 
 
+def column_picture(tall: int, columns: int, dots: bytes) -> Image.Image:
+    """Columns of `tall` bytes each, from the top."""
+    return Image.frombytes("1", (tall * 8, columns), dots).transpose(Image.Transpose.TRANSPOSE)
+
+
 def bit_image(mode: int, columns: int, dots: bytes) -> Image.Image | None:
-    """ESC *: columns of 8 or 24 dots from the top; None for a mode that does not exist or an empty picture."""
+    """ESC *: columns of 8 or 24 dots; None for a mode that does not exist or an empty picture."""
     if mode not in _SINGLE_DENSITY or not columns:
         return None
     wider, higher = _SINGLE_DENSITY[mode]
-    picture = Image.frombytes("1", (24 if mode >= 32 else 8, columns), dots).transpose(Image.Transpose.TRANSPOSE)
+    picture = column_picture(3 if mode >= 32 else 1, columns, dots)
     return picture.resize((picture.width * wider, picture.height * higher))
 
 
@@ -73,6 +94,18 @@ def qr_symbol(content: bytes, module: int, level: int) -> Image.Image | None:
     except segno.DataOverflowError:
         return None
     side = len(symbol.matrix)
-    picture = Image.new("1", (side, side))
-    picture.putdata([cell for row in symbol.matrix for cell in row])
+    picture = Image.frombytes("L", (side, side), b"".join(bytes(row) for row in symbol.matrix)).point(_INK, "1")
     return picture.resize((side * module, side * module))
+
+
+def bar_picture(widths: tuple[int, ...], height: int) -> Image.Image:
+    """Bars and spaces in turn, a bar first, in dots."""
+    picture, x = Image.new("1", (sum(widths), height)), 0
+    for index, width in enumerate(widths):
+        if index % 2 == 0:
+            picture.paste(1, (x, 0, x + width, height))
+        x += width
+    return picture
+
+
+_INK = [0] + [255] * 255

@@ -1,35 +1,42 @@
 """Draws an ESC/POS stream as a printer would: a picture, the text on it, and what a real printer would have got wrong.
 
 `draw` is for a finished stream; `Roll` takes commands one by one, as the virtual printer gets them. Both see only bytes,
-so that a preview or a test shows what the wire says and not what our encoder meant. Text is decoded by the slot of ESC t;
-a QR code is the text line `[qr PAYLOAD]`, a picture `[picture 384x24]`.
+so that a preview or a test shows what the wire says and not what our encoder meant. Text is decoded by the slot of ESC t
+(`slots_of` has the tables of other families); a QR code is the text line `[qr PAYLOAD]`, a barcode `[barcode PAYLOAD]`, a
+picture `[picture 384x24]`, a glyph that the sender has defined U+E000 plus its code.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache
 from itertools import chain
 
 from PIL import Image
 
-from drivers.printers.escpos.commands import TEXT, UNKNOWN, Command, split
-from drivers.printers.escpos.ink import Style, bit_image, qr_symbol, raster
+from drivers.printers.escpos.commands import TEXT, UNKNOWN, Command, Splitter
+from drivers.printers.escpos.ink import Style
+from drivers.printers.escpos.paper_letters import Letters
+from drivers.printers.escpos.paper_pictures import Pictures
 from drivers.printers.escpos.sheet import Paper, Sheet
-from drivers.printers.escpos.slots import SLOTS
+from drivers.printers.escpos.slots import SLOTS, slots_of
 
-__all__ = ["Paper", "Roll", "draw"]
+__all__ = ["Paper", "Roll", "draw", "slots_of"]
 
 _TO_CUTTER = 60  # white dots between the last line and the edge, on the picture
-_MISSING = "□"
-_QR = 49
+_CUTS = ("GS V", "ESC i", "ESC m")
+_REAL_TIME = re.compile(rb"\x10([\x04\x05\x14])")
+_REAL_TIME_NAMES = {b"\x04": "DLE EOT", b"\x05": "DLE ENQ", b"\x14": "DLE DC4"}
+_OPENS_DRAWER = (1, 2)  # DLE DC4: a pulse, and the power off
+_TABS = 32
 
 
 def draw(stream: bytes, dots: int, slots: Mapping[int, str] = SLOTS) -> Paper:
     """All that `stream` prints on a head of `dots`, cut or not, on one sheet."""
-    roll = Roll(dots, slots)
-    pieces = [piece for command in split(stream) if (piece := roll.carry_out(command)) is not None]
+    roll, splitter = Roll(dots, slots), Splitter()
+    pieces = [piece for command in splitter.feed(stream) if (piece := roll.carry_out(command)) is not None]
+    roll.end_of_stream(splitter)
     if not pieces or not roll.blank:
         pieces.append(roll.tear())
     sheet = Image.new("1", (dots, sum(piece.picture.height for piece in pieces)), 1)
@@ -37,17 +44,28 @@ def draw(stream: bytes, dots: int, slots: Mapping[int, str] = SLOTS) -> Paper:
     for piece in pieces:
         sheet.paste(piece.picture, (0, at))
         at += piece.picture.height
-    faults = chain.from_iterable(piece.faults for piece in pieces)
-    return Paper(sheet, "".join(piece.text for piece in pieces), tuple(dict.fromkeys(faults)))
+    faults = dict.fromkeys(chain.from_iterable(piece.faults for piece in pieces))
+    if sheet.getextrema()[0] != 0:
+        faults["nothing was printed"] = None
+    return Paper(sheet, "".join(piece.text for piece in pieces), tuple(faults))
 
 
 class Roll:
     """The paper in a printer. Settings, the unfinished line and the uncut paper live from command to command."""
 
-    def __init__(self, dots: int, slots: Mapping[int, str] = SLOTS) -> None:
-        self._dots, self._slots = dots, slots
+    def __init__(self, dots: int, slots: Mapping[int, str] = SLOTS, *, chinese: bool = False) -> None:
         self._sheet = Sheet(dots)
-        self._actions = self._printing() | self._styling() | self._placing() | dict.fromkeys(_SILENT, _nothing)
+        self._letters = Letters(slots, self._sheet.fault, chinese)
+        self._pictures = Pictures(self._sheet)
+        self._actions = (
+            dict.fromkeys(_SILENT, _nothing)
+            | dict.fromkeys(_SILENT_AT_0, _nothing)
+            | self._letters.actions()
+            | self._pictures.actions()
+            | self._printing()
+            | self._styling()
+            | self._placing()
+        )
         self.power_cycle()
 
     @property
@@ -55,39 +73,63 @@ class Roll:
         """True when nothing has happened to the paper since the last cut."""
         return self._sheet.blank
 
+    @property
+    def moved(self) -> int:
+        """Dots that the paper has moved since the beginning."""
+        return self._sheet.moved
+
     def carry_out(self, command: Command) -> Paper | None:
         """Do what `command` says; a cut gives the piece of paper that falls."""
-        if command.name in ("GS V", "ESC i", "ESC m"):
+        if b"\x10" in command.raw:
+            self._look_for_real_time(command)
+        if command.name != TEXT:
+            self._letters.end_of_run()
+        if command.name in _CUTS:
             return self._cut(command.args)
-        if action := self._actions.get(command.name):
-            action(command.args)
-        elif command.name == UNKNOWN:
+        if command.name == UNKNOWN:
             self._sheet.fault(f"unknown bytes {command.raw[:3].hex(' ')}")
+        elif command.name in _SILENT_AT_0 and command.args[0] % 48:
+            self._sheet.fault(f"not drawn: {command.name} {command.args[0]}")
+        elif action := self._actions.get(command.name):
+            action(command.args)
         else:
             self._sheet.fault(f"not drawn: {command.name}")
         return None
+
+    def end_of_stream(self, splitter: Splitter) -> None:
+        """Name what a printer still waits for when nothing more comes."""
+        if splitter.pending:
+            name = splitter.pending_name
+            self._sheet.fault(f"the stream ends inside {'a command' if name == UNKNOWN else name}")
+        if not self._sheet.line_empty:
+            self._sheet.fault("the last line is not ended, so it is not printed")
 
     def tear(self) -> Paper:
         """The paper as far as it has come, as if torn off by hand."""
         return self._sheet.tear()
 
+    def drop_line(self) -> None:
+        """Forget the unfinished line, as DLE DC4 8 and DLE ENQ 2 do; settings stay."""
+        self._sheet.drop_line()
+
     def power_cycle(self) -> None:
         """Forget settings and the unfinished line; what has been printed stays on the paper."""
-        sheet = self._sheet
-        sheet.drop_line()
-        sheet.left, sheet.area, sheet.align, sheet.spacing = 0, self._dots, 0, 30
-        self._style, self._slot = Style(), 0
-        self._qr = {67: b"\x03", 69: b"0", 80: b""}
+        self._sheet.drop_line()
+        self._sheet.reset()
+        self._letters.reset()
+        self._pictures.reset()
+        self._style, self._gap = Style(), 0
+        self._tabs = tuple(8 * self._style.column * stop for stop in range(1, _TABS + 1))
 
     def _printing(self) -> dict[str, Callable[[bytes], None]]:
         return {
-            TEXT: self._letters,
+            TEXT: self._text,
             "LF": lambda _: self._sheet.print_line(),
             "ESC d": self._feed_lines,
-            "ESC J": lambda args: self._sheet.feed(args[0]),
-            "ESC *": self._bit_image,
-            "GS v 0": self._raster,
-            "GS ( k": self._symbol,
+            "ESC J": lambda args: self._sheet.feed(self._sheet.down(args[0])),
+            "ESC &": lambda args: self._letters.define(args, self._style.font),
+            "ESC p": lambda _: self._sheet.fault("opens the cash drawer: ESC p"),
+            "DLE DC4": self._real_time,
         }
 
     def _styling(self) -> dict[str, Callable[[bytes], None]]:
@@ -100,36 +142,51 @@ class Roll:
             "ESC M": lambda args: self._restyle(font=args[0] & 1),
             "GS !": lambda args: self._restyle(width=1 + (args[0] >> 4 & 7), height=1 + (args[0] & 7)),
             "GS B": lambda args: self._restyle(reversed=bool(args[0] & 1)),
-            "ESC t": self._page,
+            "ESC SP": lambda args: setattr(self, "_gap", args[0]),
+            "ESC =": self._select,
         }
 
     def _placing(self) -> dict[str, Callable[[bytes], None]]:
+        sheet = self._sheet
         return {
             "HT": self._tab,
-            "ESC $": lambda args: self._sheet.jump(_word(args)),
-            "ESC \\": lambda args: self._sheet.jump(max(self._sheet.x + _signed(args), 0)),
+            "ESC D": self._set_tabs,
+            "ESC $": lambda args: sheet.jump(sheet.across(_word(args))),
+            "ESC \\": lambda args: sheet.jump(sheet.x + sheet.across(_signed(args))),
             "ESC a": self._align,
-            "ESC 2": lambda _: setattr(self._sheet, "spacing", 30),
-            "ESC 3": lambda args: setattr(self._sheet, "spacing", args[0]),
-            "GS L": lambda args: setattr(self._sheet, "left", min(_word(args), self._dots)),
-            "GS W": lambda args: setattr(self._sheet, "area", _word(args)),
+            "ESC 2": lambda _: setattr(sheet, "spacing", 30),
+            "ESC 3": lambda args: setattr(sheet, "spacing", sheet.down(args[0])),
+            "GS L": lambda args: self._at_line_start("GS L", "left", min(sheet.across(_word(args)), sheet.dots)),
+            "GS W": lambda args: self._at_line_start("GS W", "area", sheet.across(_word(args))),
+            "GS P": lambda args: setattr(sheet, "units", (args[0] or 203, args[1] or 203)),
         }
 
+    def _look_for_real_time(self, command: Command) -> None:
+        """A printer obeys these at once, wherever they stand; their sender meant dots or a number."""
+        if not command.name.startswith("DLE") and (found := _REAL_TIME.search(command.raw)):
+            self._sheet.fault(f"{_REAL_TIME_NAMES[found[1]]} inside {command.name} is obeyed")
+
+    def _real_time(self, args: bytes) -> None:
+        if args[0] in _OPENS_DRAWER:
+            self._sheet.fault(f"opens the cash drawer: DLE DC4 {args[0]}")
+
     def _cut(self, args: bytes) -> Paper:
-        self._sheet.finish_line()
-        self._sheet.feed(_TO_CUTTER + (args[1] if len(args) > 1 else 0))
+        if not self._sheet.line_empty:
+            self._sheet.fault("a cut in the middle of a line")
+            self._sheet.finish_line()
+        self._sheet.feed(_TO_CUTTER + self._sheet.down(args[1] if len(args) > 1 else 0))
         return self._sheet.tear()
 
-    def _letters(self, codes: bytes) -> None:
-        table = _letters_of(self._slots.get(self._slot))
-        for code in codes:
-            if table[code] == _MISSING:
-                self._sheet.fault(f"no letter {code:#04x} in code page slot {self._slot}")
-            self._sheet.put(table[code], self._style)
+    def _text(self, codes: bytes) -> None:
+        style = self._style
+        gap = self._sheet.across(self._gap) * style.width
+        for char, ink in self._letters.read(codes, style):
+            self._sheet.put(char, ink, style.column, gap)
 
     def _feed_lines(self, args: bytes) -> None:
         for _ in range(args[0]):
             self._sheet.print_line()
+        self._sheet.finish_line()
 
     def _restyle(self, **changes: bool | int) -> None:
         self._style = replace(self._style, **changes)  # type: ignore[arg-type]
@@ -145,53 +202,30 @@ class Roll:
             height=2 if bits & 0x10 else 1,
         )
 
-    def _page(self, args: bytes) -> None:
-        self._slot = args[0]
-        if self._slot not in self._slots:
-            self._sheet.fault(f"unknown code page slot {self._slot}")
+    def _select(self, args: bytes) -> None:
+        if not args[0] & 1:
+            self._sheet.fault("ESC = turns the printer away from its data")
+
+    def _set_tabs(self, args: bytes) -> None:
+        cell = self._style.cell[0] + self._sheet.across(self._gap)
+        self._tabs = tuple(column * cell for column in args[:-1])
 
     def _tab(self, _: bytes) -> None:
-        step = 8 * self._style.cell[0]
-        self._sheet.jump((self._sheet.x // step + 1) * step)
+        stop = next((stop for stop in self._tabs if stop > self._sheet.x), None)
+        if stop is None:
+            self._sheet.fault("a tab behind the last stop")
+        else:
+            self._sheet.jump(stop)
 
     def _align(self, args: bytes) -> None:
+        self._at_line_start("ESC a", "align", args[0] % 48 % 3)
+
+    def _at_line_start(self, name: str, setting: str, value: int) -> None:
+        """Some settings count only before the first letter of a line."""
         if self._sheet.line_empty:
-            self._sheet.align = args[0] % 48 % 3
-
-    def _raster(self, args: bytes) -> None:
-        stride, height = _word(args[1:3]), _word(args[3:5])
-        if stride and height:
-            ink = raster(args[0], stride, height, args[5:])
-            self._sheet.strip(ink, f"[picture {ink.width}x{ink.height}]")
-
-    def _bit_image(self, args: bytes) -> None:
-        ink = bit_image(args[0], _word(args[1:3]), args[3:])
-        if ink is not None:
-            self._sheet.put_picture(ink)
-
-    def _symbol(self, args: bytes) -> None:
-        """GS ( k: functions 67, 69 and 80 set module, level and content of a QR code, 81 prints it."""
-        kind, function, rest = args[2], args[3], args[4:]
-        if kind != _QR:
-            self._sheet.fault("not drawn: GS ( k for another kind than QR")
-        elif function in self._qr:
-            self._qr[function] = rest
-        elif function == 81:
-            content = self._qr[80][1:]
-            ink = qr_symbol(content, self._qr[67][0], self._qr[69][0]) if content else None
-            if ink is None:
-                self._sheet.fault("a QR code without content or with too much of it")
-            else:
-                self._sheet.strip(ink, f"[qr {content.decode('utf-8', 'replace')}]")
-
-
-@lru_cache(maxsize=64)
-def _letters_of(codec: str | None) -> tuple[str, ...]:
-    """What each of the 256 codes prints; an unknown slot prints only ASCII right."""
-    decoded = (bytes([code]).decode(codec or "ascii", "ignore") for code in range(256))
-    return tuple(
-        char if char.isprintable() or char == "\xa0" else _MISSING for char in (c or _MISSING for c in decoded)
-    )
+            setattr(self._sheet, setting, value)
+        elif getattr(self._sheet, setting) != value:
+            self._sheet.fault(f"{name} in the middle of a line is ignored")
 
 
 def _word(args: bytes) -> int:
@@ -207,6 +241,8 @@ def _nothing(_: bytes) -> None:
 
 
 _SILENT = (
-    *("NUL", "CR", "CAN", "DLE EOT", "DLE ENQ", "DLE DC4", "ESC =", "ESC R", "ESC U", "ESC c", "FS .", "FS &", "FS C"),
-    *("GS ( D", "GS ( H", "GS I", "GS a", "GS j", "GS r"),
+    *("NUL", "CR", "CAN", "FF", "DLE EOT", "DLE ENQ", "ESC B", "ESC S", "ESC T", "ESC U", "ESC c", "ESC r", "ESC ( A"),
+    *("ESC u", "ESC v", "FS !", "FS -", "FS C", "FS S", "FS W", "FS ( A", "GS ( D", "GS ( H", "GS ( K", "GS I", "GS a"),
+    *("GS b", "GS j", "GS r"),
 )
+_SILENT_AT_0 = ("ESC V", "ESC {")  # turned and upside-down letters

@@ -10,10 +10,11 @@ from io import BytesIO
 
 from PIL import Image
 
-from drivers.printers.escpos.ink import Style, letter
+from drivers.printers.escpos.ink import Style
 
 _MARGIN = 24
-_COLUMN = Style().cell[0]
+_COLUMN = Style().column
+_DPI = 203
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Paper:
         sheet = Image.new("1", (width + 2 * _MARGIN, height + 2 * _MARGIN), 1)
         sheet.paste(self.picture, (_MARGIN, _MARGIN))
         file = BytesIO()
-        sheet.save(file, "PNG")
+        sheet.save(file, "PNG", compress_level=6)
         return file.getvalue()
 
 
@@ -39,11 +40,17 @@ class Sheet:
 
     def __init__(self, dots: int) -> None:
         self.dots = dots
-        self.left, self.area = 0, dots
-        self.align = 0  # 0 left, 1 centre, 2 right
-        self.spacing = 30
+        self.moved = 0  # dots of paper since the beginning
+        self.reset()
         self._begin()
         self.drop_line()
+
+    def reset(self) -> None:
+        """As after ESC @."""
+        self.left, self.area = 0, self.dots
+        self.align = 0  # 0 left, 1 centre, 2 right
+        self.spacing = 30
+        self.units = (_DPI, _DPI)  # an inch, across and down
 
     def _begin(self) -> None:
         self._at = 0
@@ -55,7 +62,7 @@ class Sheet:
         """Forget the line that is being filled."""
         self._line: list[tuple[int, Image.Image]] = []
         self.x = 0
-        self._text, self._jumped = "", False
+        self._text, self._jumped, self._column = "", False, 0
 
     @property
     def blank(self) -> bool:
@@ -66,30 +73,50 @@ class Sheet:
     def line_empty(self) -> bool:
         return not self._line
 
+    @property
+    def width(self) -> int:
+        """Dots of the print area that the head really has."""
+        return min(self.area, self.dots - self.left)
+
+    def across(self, units: int) -> int:
+        """Dots, from the units that GS P has set."""
+        return units * _DPI // self.units[0]
+
+    def down(self, units: int) -> int:
+        """Dots, from the units that GS P has set."""
+        return units * _DPI // self.units[1]
+
     def fault(self, what: str) -> None:
         """Note, once, what went wrong."""
         if what not in self._faults:
             self._faults.append(what)
 
     def jump(self, x: int) -> None:
-        """Go on at another dot of the line."""
-        self.x, self._jumped = x, True
+        """Go on at another dot of the line; a place that is not on the paper is no place."""
+        if 0 <= x <= self.width:
+            self.x, self._jumped = x, True
+        else:
+            self.fault("a position beyond the paper")
 
-    def put(self, char: str, style: Style) -> None:
-        """One letter; a line that is full goes on in the next."""
-        if self.x + style.cell[0] > self.width:
+    def put(self, char: str, ink: Image.Image, column: int, gap: int = 0) -> None:
+        """One letter and white dots behind it; a line that is full goes on in the next. `column` = dots of a column."""
+        if self.x + ink.width > self.width:
             self.fault("a line did not fit and was wrapped")
             self.print_line()
+        self._column = self._column or column
         if self._jumped:
-            self._text = self._text.ljust(self.x // _COLUMN)
-        self._line.append((self.x, letter(char, style)))
+            self._text = self._text.ljust(self.x // self._column)
+        self._line.append((self.x, ink))
         self._text += char
-        self.x, self._jumped = self.x + style.cell[0], False
+        self.x, self._jumped = self.x + ink.width + gap, False
 
     def put_picture(self, ink: Image.Image) -> None:
         """A picture as part of the line."""
+        if self.x + ink.width > self.width:
+            self.fault(f"a picture of {ink.width} dots on {self.width - self.x}")
+            ink = ink.crop((0, 0, max(self.width - self.x, 0), ink.height))
         self._line.append((self.x, ink))
-        self.jump(self.x + ink.width)
+        self.x, self._jumped = self.x + ink.width, True
 
     def print_line(self, feed: int | None = None) -> None:
         """Print the line and move on by `feed` dots (the line spacing), but never less than its height."""
@@ -98,8 +125,8 @@ class Sheet:
         offset = self._offset(end)
         self._ink += [(offset + x, self._at + height - ink.height, ink) for x, ink in self._line]
         if self._text or not self._line:
-            self._lines.append((" " * (offset // _COLUMN) + self._text).rstrip())
-        self._at += max(self.spacing if feed is None else feed, height)
+            self._lines.append((" " * (offset // (self._column or _COLUMN)) + self._text).rstrip())
+        self._move(max(self.spacing if feed is None else feed, height))
         self.drop_line()
 
     def finish_line(self) -> None:
@@ -109,20 +136,22 @@ class Sheet:
 
     def strip(self, ink: Image.Image, text: str) -> None:
         """A picture on lines of its own; `text` stands for it."""
-        self.finish_line()
+        if self._line:
+            self.fault("a picture or code in the middle of a line")
+            self.print_line()
         if ink.width > self.width:
             self.fault(f"a picture of {ink.width} dots on {self.width}")
             ink = ink.crop((0, 0, self.width, ink.height))
         self._ink.append((self._offset(ink.width), self._at, ink))
         self._lines.append(text)
-        self._at += ink.height
+        self._move(ink.height)
 
     def feed(self, dots: int) -> None:
         """Move the paper; a line that is being filled is printed first."""
         if self._line:
             self.print_line(dots)
         else:
-            self._at += dots
+            self._move(dots)
 
     def tear(self) -> Paper:
         """The paper as far as it has come; the next piece begins here."""
@@ -134,10 +163,9 @@ class Sheet:
         self._begin()
         return paper
 
-    @property
-    def width(self) -> int:
-        """Dots of the print area that the head really has."""
-        return min(self.area, self.dots - self.left)
+    def _move(self, dots: int) -> None:
+        self._at += dots
+        self.moved += dots
 
     def _offset(self, width: int) -> int:
         room = max(self.width - width, 0)

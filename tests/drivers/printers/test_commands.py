@@ -15,6 +15,7 @@ WHOLE = [
     ("ESC &", b"\x1b&\x03\x41\x42\x02" + bytes(6) + b"\x01" + bytes(3)),
     ("ESC D", b"\x1bD\x08\x10\x00"),
     ("ESC SP", b"\x1b \x02"),
+    ("ESC U", b"\x1bU\x01"),
     ("ESC c", b"\x1bc5\x01"),
     ("ESC p", b"\x1bp\x00\x19\xfa"),
     ("ESC W", b"\x1bW" + bytes(8)),
@@ -91,6 +92,16 @@ def joined(commands: list[Command]) -> list[Command]:
     return result
 
 
+@pytest.mark.parametrize(
+    ("start", "name"),
+    [(b"\x1b", "unknown"), (b"\x1bt", "ESC t"), (b"\x1d(k\x05\x00", "GS ( k"), (b"\x1d8L\x01", "GS 8 L")],
+)
+def test_what_is_pending_has_a_name_as_soon_as_it_can(start: bytes, name: str) -> None:
+    splitter = Splitter()
+    splitter.feed(b"a\n" + start)
+    assert splitter.pending_name == name
+
+
 def test_a_stream_that_is_cut_off_says_so() -> None:
     assert split(b"\x1b@\x1dv0\x00\x02\x00") == [Command("ESC @", b"\x1b@"), Command("unknown", b"\x1dv0\x00\x02\x00")]
 
@@ -116,3 +127,19 @@ def test_a_query_is_found_inside_a_picture_and_across_pieces(noise: bytes, at: i
 def test_what_only_looks_like_a_query_is_not_one() -> None:
     assert RealTime().feed(b"\x10\x10\x04\x09\x10\x14\x09\x10") == []
     assert RealTime().feed(b"\x10\x10\x04\x01") == [Command("DLE EOT", b"\x10\x04\x01")]
+
+
+@given(
+    st.lists(st.sampled_from([b"\x10\x04\x01", b"\x10\x14\x08\x01\x03\x14\x01\x06\x02\x08", b"ab", b"\x10", b"\x1b@"])),
+    st.integers(0, 60),
+)
+def test_a_chunk_is_cut_behind_each_real_time_command(parts: list[bytes], at: int) -> None:
+    stream = b"".join(parts)
+    watch = RealTime()
+    pieces = watch.cut(stream[:at]) + watch.cut(stream[at:])
+    assert b"".join(piece for piece, _ in pieces) == stream
+    whole = b""
+    for piece, command in pieces:
+        whole += piece
+        assert command is None or whole.endswith(command.raw)
+    assert [command for _, command in pieces if command] == RealTime().feed(stream)
