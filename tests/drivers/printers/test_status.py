@@ -4,16 +4,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.printers.escpos.commands import split
 from drivers.printers.escpos.status import (
+    ASK_NAME,
+    AUTOMATIC_ON,
+    CLEAR,
+    RECOVER,
+    RECOVER_AND_CLEAR,
     Answer,
     Automatic,
     Block,
+    Cleared,
     Condition,
     Fence,
     Flow,
+    Printed,
     Replies,
     Reply,
+    automatic_condition,
     condition,
+    job_id_command,
 )
 
 ASB = b"\x18\x00\x0f\x00"
@@ -25,7 +35,14 @@ SAMPLES: list[tuple[bytes, Reply]] = [
     (ASB, Automatic(ASB)),
     (b"\x10\x00\x00\x0f", Automatic(b"\x10\x00\x00\x0f")),
     (b"_EPSON\x00", Block(b"_EPSON")),
-    (b"7\x22abcd\x00", Block(b"7\x22abcd")),
+    (b"7\x22abcd\x00", Printed(b"abcd")),
+    (b"7\x22~ !r\x00", Printed(b"~ !r")),
+    (b"7\x25\x00", Cleared()),
+    (b"7\x22abc\x00", Block(b"7\x22abc")),
+    (b"7\x27a\x1fb\x00", Block(b"7\x27a\x1fb")),
+    (b"=\x21x\x00", Block(b"=\x21x")),
+    (b";1\x00", Block(b";1")),
+    (b"\x18\x04\x0c\x0f", Automatic(b"\x18\x04\x0c\x0f")),
     (b"\x11", Flow(go_on=True)),
     (b"\x13", Flow(go_on=False)),
 ]
@@ -96,3 +113,39 @@ def test_a_text_without_an_end_is_given_up() -> None:
 def test_the_condition_from_answers(answers: dict[int, int], expected: Condition, problem: str | None) -> None:
     assert condition(answers) == expected
     assert condition(answers).problem == problem
+
+
+@pytest.mark.parametrize(("status", "reply"), [(b"\x1a", Answer(None, 0x1A)), (ASB, Automatic(ASB))])
+def test_a_text_that_was_cut_off_takes_nothing_with_it(status: bytes, reply: Reply) -> None:
+    """The power went in the middle of a reply; it comes back on the same line."""
+    assert Replies().feed(b"7\x22ab" + status + b"_Printer\x00\x00") == [reply, Block(b"_Printer"), Fence(0)]
+
+
+@pytest.mark.parametrize(
+    ("bits", "expected", "problem"),
+    [
+        (b"\x10\x00\x00\x00", Condition(), None),
+        (b"\x10\x00\x03\x00", Condition(paper_low=True), None),
+        (b"\x18\x00\x0f\x00", Condition(offline=True, paper_out=True, paper_low=True), "paper_out"),
+        (b"\x38\x00\x00\x00", Condition(offline=True, cover_open=True), "cover_open"),
+        (b"\x18\x08\x00\x00", Condition(offline=True, cutter=True), "cutter"),
+        (b"\x18\x20\x00\x00", Condition(offline=True, error=True), "error"),
+        (b"\x18\x40\x00\x00", Condition(offline=True, error=True), "error"),
+    ],
+)
+def test_the_condition_from_an_automatic_status(bits: bytes, expected: Condition, problem: str | None) -> None:
+    assert automatic_condition(Automatic(bits)) == expected
+    assert automatic_condition(Automatic(bits)).problem == problem
+
+
+def test_what_a_printer_is_told_is_a_command_each() -> None:
+    commands = [job_id_command(b"a~ 1"), ASK_NAME, AUTOMATIC_ON, CLEAR, RECOVER, RECOVER_AND_CLEAR]
+    assert [command.name for command in split(b"".join(commands))] == [
+        *("GS ( H", "GS I", "GS a", "DLE DC4", "DLE ENQ", "DLE ENQ")
+    ]
+
+
+@pytest.mark.parametrize("job", [b"", b"abc", b"abcde", b"ab\x1fc", b"abc\x7f", b"ab\xe0c"])
+def test_a_job_id_that_no_printer_takes_is_refused(job: bytes) -> None:
+    with pytest.raises(ValueError, match="four bytes"):
+        job_id_command(job)
