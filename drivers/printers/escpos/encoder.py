@@ -1,86 +1,98 @@
 """From a document to the bytes of one print job.
 
 A job is whole or nothing: it begins with ESC @, so that nothing of a broken job before it lives on, sets one code page,
-and ends with the cut. Letters come from the page, from a stand-in (see `charset`), or the line goes out as a picture; a
-question mark never takes their place. The grammar is what stands here: no command opens a drawer, and since every text
-byte comes out of a charset, none can be a control byte.
+and ends with the cut, after it has taken back what it set. Letters come from `spelling`, or the line goes out as a picture;
+a question mark never takes their place. The grammar is what stands here and in the modules it asks: no command opens a
+drawer, and since every text byte comes out of a charset, none can be a control byte.
 """
 
 from __future__ import annotations
 
-from drivers.printers.escpos.charset import Charset, charset
-from drivers.printers.escpos.profile import CELL_WIDTH, Page, Profile, Size
-from drivers.printers.escpos.raster import qr_code, text_line
+from collections.abc import Sequence
+from typing import Literal
+
+from drivers.printers.escpos.barcode import barcode
+from drivers.printers.escpos.errors import CannotPrint, CodeTooLarge, EncodeError
+from drivers.printers.escpos.profile import CELL_WIDTH, Profile, Size
+from drivers.printers.escpos.qr import QUIET_MODULES, drawn_qr, native_qr, qr_module
+from drivers.printers.escpos.raster import Picture, text_line
+from drivers.printers.escpos.spelling import FORGOTTEN, Spelling
 from receipt_templates.document import Document
-from receipt_templates.layout import FeedRow, QrRow, Row, TextRow, lay_out
+from receipt_templates.layout import BarcodeRow, FeedRow, LogoRow, QrRow, Row, Span, TextRow, lay_out
+from receipt_templates.wrapping import wrap
 
-QUIET_MODULES = 4
+__all__ = ["CannotPrint", "CodeTooLarge", "EncodeError", "encode"]
 
-_BOLD, _TALL, _WIDE = 0x08, 0x10, 0x20
+_BOLD, _TALL, _WIDE, _SMALL = 0x08, 0x10, 0x20, 0x01
 _ALIGN = {"left": 0, "center": 1, "right": 2}
-_LINE_GAP = 6  # dots between two lines of single height, to be added below a picture of one
+_SPACING = 30  # dots from one line to the next, where the letters are not higher
+_POSITION = 4  # bytes of ESC $: the widest gap that is as well filled with blanks
 _CUT = {"partial": b"\x1dVB\x00", "full": b"\x1dVA\x00", "none": b"\x1bd\x04"}
 
-# Bytes that a QR code of level M holds in byte mode, by version from 1 on (ISO/IEC 18004, table 7).
-_QR_BYTES = (14, 26, 42, 62, 84, 106, 122, 152, 180, 213, 251, 287, 331)
 
+def encode(
+    document: Document,
+    profile: Profile,
+    width_mm: int,
+    logo: Picture | None = None,
+    lacking: Literal["picture", "refuse"] = "picture",
+) -> bytes:
+    """The job that prints `document` on paper of `width_mm`, with `logo` where the document has a place for one.
 
-def encode(document: Document, profile: Profile, width_mm: int) -> bytes:
-    """The job that prints `document` on paper of `width_mm`. Raises LookupError when the profile has no such paper."""
+    Lines with letters that the printer lacks go out as pictures; with "refuse", or where the printer takes no pictures,
+    CannotPrint is raised. Also raises CodeTooLarge, and LookupError when the profile has no such paper.
+    """
     size = profile.size(width_mm)
-    page = _best_page(document, profile)
-    letters = charset(page.codec)
-    job = _Job(profile, size, page, letters)
-    for row in lay_out(document, size.columns, letters.spell):
+    letters = Spelling(document, profile)
+    rows = lay_out(document, size.columns, letters.spell, size.small_columns)
+    job = _Job(profile, size, letters, logo, letters.teach(rows))
+    if lacking == "refuse" or not profile.pictures:
+        job.refuse_lacking(rows)
+    for row in rows:
         job.add(row)
     return job.finished()
-
-
-def qr_module(payload: str, dots: int, wish: int) -> int:
-    """Dots of one module: `wish`, or as many as the paper takes with the quiet zone."""
-    size = len(payload.encode())
-    version = next(number for number, room in enumerate(_QR_BYTES, 1) if size <= room)
-    return min(wish, dots // (17 + 4 * version + 2 * QUIET_MODULES))
-
-
-def _best_page(document: Document, profile: Profile) -> Page:
-    """The page that needs the fewest pictures, then the fewest stand-ins; the first of equals."""
-    if len(profile.pages) == 1:
-        return profile.pages[0]
-    chars = set("".join(document.texts()))
-
-    def cost(page: Page) -> tuple[int, int]:
-        letters = charset(page.codec)
-        lacking = [char for char in chars if not letters.has(char)]
-        return sum(not letters.has(letters.spell(char)) for char in lacking), len(lacking)
-
-    return min(profile.pages, key=cost)
 
 
 class _Job:
     """The bytes so far and the printer's state after them."""
 
-    def __init__(self, profile: Profile, size: Size, page: Page, letters: Charset) -> None:
-        self._profile, self._size, self._letters = profile, size, letters
+    def __init__(self, profile: Profile, size: Size, letters: Spelling, logo: Picture | None, lessons: bytes) -> None:
+        self._profile, self._size, self._letters, self._logo = profile, size, letters, logo
+        self._area = size.area if profile.positions else size.dots
         self._mode, self._align = 0, "left"
         self._bytes = bytearray(b"\x1b@")
         if profile.leaves_chinese_mode:
             self._bytes += b"\x1c."
-        self._bytes += b"\x1bt" + bytes([page.slot])
-        if size.area != size.dots:
-            self._bytes += b"\x1dW" + size.area.to_bytes(2, "little")
+        self._bytes += b"\x1bt" + bytes([letters.page.slot]) + lessons
+        if self._area != profile.head:
+            self._bytes += _width(self._area)
+
+    def refuse_lacking(self, rows: Sequence[Row]) -> None:
+        """Raise CannotPrint if any row would have to be a picture."""
+        text = "".join(span.text for row in rows if isinstance(row, TextRow) for span in row.spans)
+        if chars := self._letters.lacking(text):
+            raise CannotPrint("".join(sorted(chars)), self._profile.title)
 
     def add(self, row: Row) -> None:
         match row:
             case TextRow():
                 self._text(row)
-            case QrRow(payload):
-                self._qr(payload)
             case FeedRow(lines):
                 self._bytes += b"\n" * lines if lines <= 3 else b"\x1bd" + bytes([lines])
+            case QrRow(payload):
+                self._qr(payload)
+            case BarcodeRow():
+                self._barcode(row)
+            case LogoRow():
+                self._picture(self._logo)
 
     def finished(self) -> bytes:
+        """The whole job; the printer is left as it was found."""
         self._set(0, "left")
+        if self._letters.taught:
+            self._bytes += FORGOTTEN
+        if self._area != self._profile.head:
+            self._bytes += _width(self._profile.head)
         return bytes(self._bytes + _CUT[self._profile.cutter])
 
     def _set(self, mode: int, align: str) -> None:
@@ -97,44 +109,61 @@ class _Job:
             self._picture_of(row)
             return
         mode = (_BOLD if row.bold else 0) | (_TALL if row.height == 2 else 0) | (_WIDE if row.width == 2 else 0)
-        self._set(mode, row.align)
+        small = row.font == "B" and self._size.small_columns > self._size.columns
+        self._set(mode | _SMALL if small else mode, row.align)
         at = 0
         for column, text in encoded:
-            self._bytes += self._gap(at, column) + text
+            self._bytes += self._gap(at, column, small) + text
             at = column + len(text)
         self._bytes += b"\n"
 
-    def _gap(self, at: int, column: int) -> bytes:
+    def _gap(self, at: int, column: int, small: bool) -> bytes:
         """From one column to the next: blanks, or a position where that is shorter."""
-        if column - at <= 4 or not self._profile.positions:
+        if column - at <= _POSITION or small or not self._profile.positions:
             return b" " * (column - at)
         return b"\x1b$" + (column * CELL_WIDTH).to_bytes(2, "little")
 
     def _picture_of(self, row: TextRow) -> None:
+        """As high as the line would have been, without sending the blank rows."""
+        line = text_line(row, self._size.small_columns if row.font == "B" else self._size.columns)
+        above, ink, below = line.trimmed()
         self._set(0, "left")
-        self._bytes += text_line(row, self._size.columns).command()
-        if row.height == 1:
-            self._bytes += b"\x1bJ" + bytes([_LINE_GAP])
+        self._feed(above)
+        self._bytes += ink.command()
+        self._feed(below + max(_SPACING - line.height, 0))
+
+    def _feed(self, dots: int) -> None:
+        if dots:
+            self._bytes += b"\x1bJ" + bytes([dots])
+
+    def _picture(self, picture: Picture | None) -> None:
+        """Centred; one that the printer or the paper cannot take is left out, the slip is whole without it."""
+        if picture is not None and self._profile.pictures and picture.stride * 8 <= self._area + 7:
+            self._set(0, "center")
+            self._bytes += picture.command()
 
     def _qr(self, payload: str) -> None:
-        module = qr_module(payload, self._size.area, self._profile.module)
+        if not self._profile.native_qr and not self._profile.pictures:
+            self._plain(payload)
+            return
+        module = qr_module(payload, self._area, self._profile.module)
         quiet = b"\x1bJ" + bytes([QUIET_MODULES * module])
         self._set(0, "center")
-        self._bytes += quiet + (self._native_qr if self._profile.native_qr else self._drawn_qr)(payload, module) + quiet
+        self._bytes += quiet + (native_qr if self._profile.native_qr else drawn_qr)(payload, module) + quiet
 
-    def _native_qr(self, payload: str, module: int) -> bytes:
-        return b"".join(
-            b"\x1d(k" + len(body).to_bytes(2, "little") + body
-            for body in (
-                b"1A2\x00",  # model 2
-                b"1C" + bytes([module]),
-                b"1E1",  # level M
-                b"1P0" + payload.encode(),
-                b"1Q0",
-            )
-        )
+    def _barcode(self, row: BarcodeRow) -> None:
+        drawn = barcode(row.kind, row.payload, self._area) if self._profile.barcodes else None
+        if drawn is None:
+            self._plain(row.payload)
+            return
+        self._set(0, "center")
+        self._bytes += drawn
 
-    def _drawn_qr(self, payload: str, module: int) -> bytes:
-        """Every even module is drawn at half its size and doubled by the printer: a quarter of the bytes."""
-        doubled = module % 2 == 0
-        return qr_code(payload, module // 2 if doubled else module).command(doubled)
+    def _plain(self, payload: str) -> None:
+        """A code as what it says, for a person to type in."""
+        for line in wrap(payload, self._size.columns):
+            self._text(TextRow((Span(0, line),), align="center"))
+
+
+def _width(dots: int) -> bytes:
+    return b"\x1dW" + dots.to_bytes(2, "little")
