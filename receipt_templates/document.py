@@ -51,6 +51,7 @@ class Columns(msgspec.Struct, frozen=True, tag="columns", omit_defaults=True):
     right: str
     bold: bool = False
     font: Font = "A"
+    height: Size = 1
 
     def __post_init__(self) -> None:
         force_setattr(self, "left", printable(self.left))

@@ -7,7 +7,7 @@ Wrapping and columns only move blanks: every other character of the document sta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from receipt_templates.barcodes import BarcodeKind
 from receipt_templates.document import (
@@ -187,15 +187,15 @@ class _Paper:
     def _two_columns(self, element: Columns) -> Iterator[TextRow]:
         """The value stands on the last line of its name; one that would squeeze or break the name goes to a line of its own."""
         left, right, columns = self.spell(element.left), self.spell(element.right), self.columns[element.font]
-        bold, font = element.bold, element.font
         room = columns - len(right) - 1 if right else columns
         squeezed = room < min(len(left), columns // 3) or breaks_a_word(left, room)
         names = wrap(left, columns if squeezed else room) if left else []
         alone = names if squeezed or not right else names[:-1]
+        row = TextRow((), element.bold, height=element.height, font=element.font)
         for line in alone:
-            yield TextRow((Span(0, line),), bold, font=font)
+            yield replace(row, spans=(Span(0, line),))
         if right and len(alone) < len(names):
-            yield TextRow((Span(0, names[-1]), Span(columns - len(right), right)), bold, font=font)
+            yield replace(row, spans=(Span(0, names[-1]), Span(columns - len(right), right)))
         elif right:
             for line in wrap(right, columns):
-                yield TextRow((Span(0, line),), bold, align="right", font=font)
+                yield replace(row, spans=(Span(0, line),), align="right")

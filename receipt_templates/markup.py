@@ -2,16 +2,15 @@
 
     text                a paragraph               left | right        two columns
     <> text             centred                   >> text             right
-    * text              bold                      * left | right      bold columns
+    * text              bold                      ~ text              small print
     ^ text              double height             ^^ text             double height and width
-    ~ text              small print               ~ left | right      columns in small print
     ---  or  ===        a rule                    (empty line)        an empty line
     {qr PAYLOAD}        {qr PAYLOAD | caption}    {progress 4000}     a bar, in hundredths of a percent
     {logo}              the shop's logo           {stamps 4 6}        four stamps on a card of six
     {feed 3}            three empty lines
     {barcode code128 PAYLOAD | caption}           also ean13, ean8, upca, itf, code39
 
-Marks may stand together before the first space: `<>^^* Shop`. What a template inserts is data, never markup: `shield`
+Marks may stand together before the first space: `<>^^* Shop`, and all but `^^` before columns: `^* Total | 5,00`. What a template inserts is data, never markup: `shield`
 hides the characters that mean something here, and `parse` brings them back once the line is understood.
 """
 
@@ -92,9 +91,9 @@ def _text(line: str) -> Element:
     left, bar, right = text.partition("|")
     bold = "*" in marks
     font: Font = "B" if "~" in marks else "A"
-    if bar:
-        return Columns(_plain(left), _plain(right), bold=bold, font=font)
     height: Size = 2 if "^" in marks else 1
+    if bar:
+        return Columns(_plain(left), _plain(right), bold=bold, font=font, height=height)
     width: Size = 2 if "^^" in marks else 1
     return Text(_plain(text), bold=bold, width=width, height=height, align=_align(marks), font=font)
 

@@ -1,76 +1,68 @@
-"""Our own templates, ru and en: `render` fills one in and returns the document.
+"""Fills in the templates, ours or a retailer's, and gives the document: `render`.
 
-A template is a sandboxed Jinja2 text that makes line markup (see `markup`). It sees the fields listed here and nothing
-else; a field that is not given is None, and a field that nobody knows is an error, in the caller and in the template.
-All values are finished text in the customer's language; only `copy`, `card_only` (flags) and `progress_bp` (0..10000) are not.
+A template is a text in a small part of Jinja2 (see `dialect`) that makes line markup (see `markup`). It sees the fields of
+its declaration (see `fields`) and nothing else; a field that is not given is None, and one that nobody knows is an error,
+in the data and in the template. Ours are the files `ru/*.receipt` and `en/*.receipt` beside this module, with `*.part` for
+what several share; a retailer's come through the function `extra` and go before ours, file by file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
-from importlib import resources
-from typing import Literal, cast, get_args
+from collections.abc import Iterator, Mapping
+from typing import cast, get_args
 
-import jinja2
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+import msgspec
 
-from receipt_templates.document import Document
-from receipt_templates.markup import MarkupError, parse, shield
+from receipt_templates.data import TemplateError, checked, suggestion
+from receipt_templates.document import Document, Language
+from receipt_templates.fields import FIELDS, Field
+from receipt_templates.filling import OURS, Extra, fill, none, place
+from receipt_templates.markup import MarkupError, parse
 
-Language = Literal["ru", "en"]
-
-_INVITATION = frozenset({"shop", "at", "copy", "qr", "qr_host", "valid_until", "valid_days"})
-_FIGURES = frozenset({"receipt_number", "total", "discount", "pay", "earned", "redeemed", "prompt"})
-_MEMBER = frozenset({"balance", "as_of", "tier", "to_next", "progress_bp", "card_only"})
-
-FIELDS: Mapping[str, frozenset[str]] = {
-    "sale": _INVITATION | _FIGURES | _MEMBER,
-    "enrolment": _INVITATION,
-}
-"""The templates that exist and the fields that each takes."""
+__all__ = ["Extra", "TemplateError", "example", "fields", "names", "render", "samples"]
 
 
-class TemplateError(ValueError):
-    """A template that does not exist, or fields that it does not take or cannot do without."""
+def names() -> tuple[str, ...]:
+    """The templates that exist, in the order in which people look for them."""
+    return tuple(FIELDS)
 
 
-def render(name: str, language: str, context: Mapping[str, object]) -> Document:
+def fields(name: str) -> tuple[Field, ...]:
+    """What the template takes. Raises TemplateError for a name that does not exist."""
+    if name not in FIELDS:
+        raise TemplateError(f"no template {name!r}; {suggestion(name, FIELDS)}")
+    return FIELDS[name]
+
+
+def example(name: str, language: str) -> dict[str, object]:
+    """Data that show the template at its fullest, a new copy for each caller. Raises TemplateError."""
+    fields(name)
+    data = (OURS / "examples" / _language(language) / f"{name}.json").read_bytes()
+    return cast(dict[str, object], msgspec.json.decode(data))
+
+
+def samples(name: str, language: str) -> Iterator[dict[str, object]]:
+    """The example, the least that the template can do with, and the example without each thing it can do without."""
+    full = example(name, language)
+    yield full
+    yield {field.name: full[field.name] for field in fields(name) if field.required}
+    for field in fields(name):
+        if not field.required and field.name in full:
+            yield {key: value for key, value in full.items() if key != field.name}
+
+
+def render(name: str, language: str, context: Mapping[str, object], extra: Extra = none) -> Document:
     """The slip `name` in `language`, filled in with `context`. Raises TemplateError."""
-    fields = FIELDS.get(name)
-    if fields is None or language not in get_args(Language):
-        raise TemplateError(f"no template {name!r} in {language!r}; there are {', '.join(sorted(FIELDS))} in ru and en")
-    if unknown := sorted(context.keys() - fields):
-        raise TemplateError(f"{name}: unknown fields {', '.join(unknown)}; it takes {', '.join(sorted(fields))}")
-    source = _environment().get_template(f"{language}/{name}.receipt").render({**dict.fromkeys(fields), **context})
+    path = f"{_language(language)}/{name}.receipt"
+    data = checked(path, context, fields(name))
+    source = fill(path, data, extra)
     try:
         return parse(source, cast(Language, language))
     except MarkupError as error:
-        raise TemplateError(f"{name}: {error}") from error
+        raise TemplateError(f"{place(path, data, extra, error.line)}: {error.text}") from error
 
 
-def _finished(value: object) -> str:
-    """Every value that a template inserts passes here: None prints as nothing, the rest as plain text.
-
-    An undefined name raises jinja2.UndefinedError as it is turned into text.
-    """
-    return "" if value is None else shield(str(value))
-
-
-def _shipped(path: str) -> str | None:
-    file = resources.files("receipt_templates") / path
-    return file.read_text("utf-8") if file.is_file() else None
-
-
-@lru_cache(maxsize=1)
-def _environment() -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(
-        loader=jinja2.FunctionLoader(_shipped),
-        undefined=jinja2.StrictUndefined,
-        finalize=_finished,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        auto_reload=False,
-        autoescape=False,
-    )
+def _language(language: str) -> str:
+    if language not in get_args(Language):
+        raise TemplateError(f"no templates in {language!r}; there are ru and en")
+    return language

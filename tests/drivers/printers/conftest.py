@@ -18,7 +18,7 @@ SALE = {
 MEMBER: dict[str, dict[str, object]] = {
     "ru": {
         "earned": "2 бонуса",
-        "redeemed": "212 бонусов",
+        "redeemed": "212,00 ₽",
         "balance": "90 бонусов",
         "tier": "Базовый",
         "to_next": "До «Серебряного» — 1 покупка",
@@ -26,7 +26,7 @@ MEMBER: dict[str, dict[str, object]] = {
     },
     "en": {
         "earned": "2 points",
-        "redeemed": "212 points",
+        "redeemed": "€2.12",
         "balance": "90 points",
         "tier": "Basic",
         "to_next": "1 more purchase to “Silver”",
@@ -34,8 +34,8 @@ MEMBER: dict[str, dict[str, object]] = {
     },
 }
 GUEST = {
-    "ru": {"earned": "25 бонусов", "valid_until": "05.12.2026"},
-    "en": {"earned": "25 points", "valid_until": "5 December 2026"},
+    "ru": {"earned": "25 бонусов", "valid_days": "14 дней"},
+    "en": {"earned": "25 points", "valid_days": "14 days"},
 }
 
 Slip = Callable[..., Document]

@@ -1,0 +1,80 @@
+"""Holds the data of a slip against the fields that its template takes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from receipt_templates.fields import Field, Kind
+
+ROWS_LIMIT = 500
+
+
+class TemplateError(ValueError):
+    """A template or its data is wrong; the message says which, where and what to do."""
+
+
+_WANTED: Mapping[Kind, str] = {
+    "text": "text in quotes",
+    "flag": "true or false",
+    "number": "a whole number",
+    "texts": "a list of texts",
+    "rows": "a list of rows",
+}
+
+
+def checked(where: str, data: Mapping[str, object], fields: Sequence[Field]) -> dict[str, object]:
+    """`data` with None, or an empty list, for every field that is not given. Raises TemplateError."""
+    known = {field.name: field for field in fields}
+    for key in data:
+        if key not in known:
+            raise TemplateError(f"{where}: unknown key {key!r}; {suggestion(key, known)}")
+    return {name: _value(where, field, data.get(name)) for name, field in known.items()}
+
+
+def suggestion(name: str, known: Collection[str]) -> str:
+    """What may have been meant by `name`."""
+    import difflib
+
+    near = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"
+
+
+def _value(where: str, field: Field, value: object) -> object:
+    if value is None:
+        if field.required:
+            raise TemplateError(f"{where}: {field.name!r} is missing; give it: {field.what}")
+        return () if field.kind in ("texts", "rows") else None
+    if field.kind == "rows" and isinstance(value, Sequence) and not isinstance(value, str):
+        return _rows(f"{where}: {field.name}", field, value)
+    if not _fits(field.kind, value):
+        raise TemplateError(f"{where}: {field.name!r} must be {_WANTED[field.kind]}, not {value!r:.40}")
+    return value
+
+
+def _fits(kind: Kind, value: object) -> bool:
+    match kind:
+        case "text":
+            return isinstance(value, str)
+        case "flag":
+            return isinstance(value, bool)
+        case "number":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case _:
+            return isinstance(value, (list, tuple)) and len(value) <= ROWS_LIMIT and _all_text(value)
+
+
+def _all_text(values: Sequence[object]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _rows(where: str, field: Field, rows: Sequence[object]) -> list[dict[str, object]]:
+    if len(rows) > ROWS_LIMIT:
+        raise TemplateError(f"{where}: {len(rows)} rows are too many for one slip, at most {ROWS_LIMIT}")
+    return [_row(f"{where}[{index}]", field, row) for index, row in enumerate(rows)]
+
+
+def _row(where: str, field: Field, row: object) -> dict[str, object]:
+    if not isinstance(row, Mapping):
+        keys = ", ".join(each.name for each in field.rows)
+        raise TemplateError(f"{where} must be an object with {keys}, not {row!r:.40}")
+    return checked(where, row, field.rows)

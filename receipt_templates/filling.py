@@ -1,0 +1,149 @@
+"""Turns a template and its data into line markup, in a sandbox, and knows the place in the template of whatever fails.
+
+The sandbox is Jinja2's; what keeps a template from running away is the small dialect that a retailer's must keep to, and
+the bound on what it makes. An environment with its compiled templates lives as long as the process.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from receipt_templates import dialect
+from receipt_templates.data import TemplateError
+from receipt_templates.fields import FIELDS
+from receipt_templates.markup import shield
+
+Extra = Callable[[str], str | None]
+"""Gives a retailer's own text of the file "ru/sale.receipt", or None. What it gave is kept while the process lives."""
+
+SOURCE_LIMIT, OUTPUT_LIMIT = 32_768, 65_536  # characters of a template, and of the markup it makes
+OURS = Path(__file__).parent
+
+_EVERY_FIELD = {field.name: field for group in FIELDS.values() for field in group}
+_FILE = re.compile(r"(?:ru|en)/[a-z_]+\.(?:receipt|part)")
+_PLACE = re.compile("\ue100(.*?)\ue101")
+_STATEMENT = re.compile(r"\s*(?:\{%[^%]*%\}|\{#[^#]*#\})\s*")
+
+
+def none(_path: str) -> str | None:
+    """The `extra` of a retailer with no templates of his own."""
+    return None
+
+
+def fill(path: str, data: Mapping[str, object], extra: Extra) -> str:
+    """The markup that the template makes of the data. Raises TemplateError."""
+    return _fill(_environment(extra), path, data)
+
+
+def place(path: str, data: Mapping[str, object], extra: Extra, line: int) -> str:
+    """Where in the templates a line of the markup comes from: filled in once more, each line marked with its place."""
+    try:
+        lines = _fill(_new_environment(_Loader(extra, _with_places)), path, data).splitlines()
+    except TemplateError:
+        return path
+    places = _PLACE.findall(lines[line - 1]) if line <= len(lines) else []
+    return places[-1] if places else path
+
+
+def _fill(environment: jinja2.Environment, path: str, data: Mapping[str, object]) -> str:
+    try:
+        return _bounded(path, environment.get_template(path).generate(data))
+    except TemplateError:
+        raise
+    except jinja2.TemplateNotFound as error:
+        raise TemplateError(f"{path}: no file {error.name!r} to include") from error
+    except jinja2.TemplateSyntaxError as error:
+        raise TemplateError(f"{error.name or path}, line {error.lineno}: {error.message}") from error
+    except (jinja2.TemplateError, TypeError, ValueError, LookupError, RecursionError, SyntaxError) as error:
+        raise TemplateError(f"{_raised_in(error) or path}: {error}") from error
+
+
+def _bounded(path: str, pieces: Iterator[str]) -> str:
+    made: list[str] = []
+    size = 0
+    for piece in pieces:
+        made.append(piece)
+        size += len(piece)
+        if size > OUTPUT_LIMIT:
+            raise TemplateError(f"{path}: makes more than {OUTPUT_LIMIT} characters; shorten the template or its data")
+    return "".join(made)
+
+
+def _raised_in(error: Exception) -> str:
+    """The deepest template in the traceback, with its line."""
+    trace, place = error.__traceback__, ""
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file.endswith((".receipt", ".part")):
+            place = f"{file}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
+
+
+def _finished(value: object) -> str:
+    """Every value that a template inserts passes here: None prints as nothing, the rest as plain text."""
+    if value is None:
+        return ""
+    if isinstance(value, str | jinja2.Undefined) or type(value) is int:
+        return shield(str(value))
+    raise ValueError(f"a {type(value).__name__} cannot be printed; take a text, or go over a list with for")
+
+
+class _Loader(jinja2.BaseLoader):
+    """A retailer's file where there is one, held to the dialect; else ours."""
+
+    def __init__(self, extra: Extra, edit: Callable[[str, str], str]) -> None:
+        self._extra, self._edit = extra, edit
+
+    def get_source(
+        self, environment: jinja2.Environment, template: str
+    ) -> tuple[str, str | None, Callable[[], bool] | None]:
+        source = self._extra(template)
+        if source is not None:
+            source = source.removeprefix("\ufeff")
+            _hold(environment, template, source)
+        elif _FILE.fullmatch(template) and (file := OURS / template).is_file():
+            source = file.read_text("utf-8")
+        else:
+            raise jinja2.TemplateNotFound(template)
+        return self._edit(template, source), template, None
+
+
+def _hold(environment: jinja2.Environment, path: str, source: str) -> None:
+    if len(source) > SOURCE_LIMIT:
+        raise TemplateError(f"{path}: {len(source)} characters are too many for a template, at most {SOURCE_LIMIT}")
+    name = path.partition("/")[2].removesuffix(".receipt")
+    dialect.check(path, environment.parse(source, path), FIELDS.get(name) or tuple(_EVERY_FIELD.values()))
+
+
+@lru_cache(maxsize=4)
+def _environment(extra: Extra) -> jinja2.Environment:
+    return _new_environment(_Loader(extra, lambda _, source: source))
+
+
+def _new_environment(loader: _Loader) -> jinja2.Environment:
+    environment = ImmutableSandboxedEnvironment(
+        loader=loader,
+        undefined=jinja2.StrictUndefined,
+        finalize=_finished,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+        autoescape=False,
+    )
+    environment.globals.clear()
+    return environment
+
+
+def _with_places(path: str, source: str) -> str:
+    return "\n".join(
+        line if _STATEMENT.fullmatch(line) else f"{line}\ue100{path}, line {number}\ue101"
+        for number, line in enumerate(source.split("\n"), 1)
+    )
