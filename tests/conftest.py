@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from .rig.cups import cups as cups
+
 CHROMIUM = Path("/usr/bin/chromium")
 
 settings.register_profile("tillmate", deadline=None)  # a busy machine is not a failure

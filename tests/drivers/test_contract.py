@@ -3,26 +3,32 @@
 A new driver is held to it from the moment its file exists: it needs an entry in FAR_ENDS, and says so until it has one.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import inspect
 import os
 import socket
 import sys
 import termios
+import threading
 import time
 import tty
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Protocol, get_args
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 import pytest
 
 from drivers import registry
-from drivers.base import AnyDriver, DeviceError, DeviceGone, Kind, Maturity, Printer
+from drivers.base import AnyDriver, DeviceError, DeviceGone, DeviceRefused, Kind, Maturity, Printer
 from drivers.printers.usb import open_printer
 
 from .usb_device import Bus, UsbDevice
+
+if TYPE_CHECKING:
+    from rig.cups import Cups
 
 NAMES: list[tuple[Kind, str]] = [(kind, name) for kind in get_args(Kind) for name in registry.names(kind)]
 
@@ -134,16 +140,44 @@ class UsbEnd:
         self._device.plug()
 
 
-FAR_ENDS: dict[tuple[Kind, str], list[Callable[[Path], FarEnd]]] = {
+class QueueEnd:
+    """A printer behind a queue of the system."""
+
+    def __init__(self, cups: Cups) -> None:
+        self._queue = cups.queue("contract")
+        self._old = len(self._queue.papers)
+        self._there = True
+        self.options = {"queue": self._queue.name}
+
+    def receive(self, count: int) -> bytes:
+        deadline, tick = time.monotonic() + 5, threading.Event()
+        while len(paper := b"".join(self._queue.papers[self._old :])) < count and time.monotonic() < deadline:
+            tick.wait(0.02)
+        return paper
+
+    def vanish(self) -> None:
+        if self._there:
+            self._queue.remove()
+        self._there = False
+
+    def appear(self) -> None:
+        self._queue.add()
+        self._there = True
+
+
+# Each is made of a folder of its own, or of the fixture that FIXTURES names.
+FAR_ENDS: dict[tuple[Kind, str], list[Callable[[Any], FarEnd]]] = {
     ("scanner", "serial_port"): [
         lambda folder: PtyEnd(folder / "port"),
         lambda _: TcpEnd(lambda port: {"port": f"socket://127.0.0.1:{port}"}),
     ],
+    ("printer", "os_queue"): [QueueEnd],
     ("printer", "serial_port"): [lambda folder: PtyEnd(folder / "port", flow="none")],
     ("printer", "tcp"): [lambda _: TcpEnd(lambda port: {"host": "127.0.0.1", "port": port})],
     ("printer", "usb"): [lambda _: UsbEnd()],
     ("printer", "usblp"): [lambda folder: PtyEnd(folder / "lp0", "path")],
 }
+FIXTURES = {"os_queue": "cups"}
 
 
 class Bench:
@@ -166,15 +200,17 @@ class Bench:
 
 
 CASES = [(kind, name, number) for kind, name in NAMES for number in range(len(FAR_ENDS.get((kind, name), [])))]
-
-
 PRINTERS = pytest.mark.parametrize("bench", [case for case in CASES if case[0] == "printer"], indirect=True)
+ANSWERING = pytest.mark.parametrize(
+    "bench", [case for case in CASES if registry.find(case[0], case[1]).answers], indirect=True
+)
 
 
 @pytest.fixture(params=CASES, ids=lambda case: "-".join(map(str, case)))
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     kind, name, number = request.param
-    bench = Bench(registry.find(kind, name), FAR_ENDS[kind, name][number](tmp_path))
+    made_of = request.getfixturevalue(FIXTURES.get(name, "tmp_path"))
+    bench = Bench(registry.find(kind, name), FAR_ENDS[kind, name][number](made_of))
     yield bench
     bench.end()
 
@@ -221,6 +257,7 @@ def test_silence_is_an_empty_read_in_time(bench: Bench) -> None:
         assert time.monotonic() - started < timeout + 0.2
 
 
+@ANSWERING
 def test_what_the_device_sends_is_read(bench: Bench) -> None:
     device = bench.open()
     every = bytes(range(256))
@@ -238,6 +275,7 @@ def test_what_is_written_arrives(bench: Bench) -> None:
     assert bench.far.receive(256) == bytes(range(256))
 
 
+@ANSWERING
 def test_unplugged_is_gone_for_good_and_closes_in_peace(bench: Bench) -> None:
     device = bench.open()
     bench.far.vanish()
@@ -248,6 +286,7 @@ def test_unplugged_is_gone_for_good_and_closes_in_peace(bench: Bench) -> None:
     device.close()
 
 
+@ANSWERING
 def test_it_opens_again_after_a_replug(bench: Bench) -> None:
     device = bench.open()
     bench.far.vanish()
@@ -262,8 +301,20 @@ def test_it_opens_again_after_a_replug(bench: Bench) -> None:
 def test_a_printer_that_is_gone_cannot_be_written_to(bench: Bench) -> None:
     device = bench.open()
     bench.far.vanish()
-    with pytest.raises(DeviceGone):
+    with pytest.raises(DeviceGone if bench.driver.answers else DeviceRefused):
         device.write(bytes(50_000_000), 1.0)  # more than the system takes on its own account
+    device.close()
+    device.close()
+
+
+@PRINTERS
+def test_it_prints_again_after_a_replug(bench: Bench) -> None:
+    device = bench.open()
+    bench.far.vanish()
+    device.close()
+    bench.far.appear()
+    bench.open().write(b"x", 5.0)
+    assert bench.far.receive(1) == b"x"
 
 
 def test_every_descriptor_is_given_back(bench: Bench) -> None:
