@@ -28,7 +28,7 @@ def balanced(text: str, width: int) -> list[str]:
     if len(lines) == 1:
         return lines
     longest_word = max(map(len, _words(text, width)))
-    narrowest = max(-(-len(text) // len(lines)), min(longest_word, width))
+    narrowest = min(max(-(-len(text) // len(lines)), longest_word), width)
     return next(shorter for room in range(narrowest, width + 1) if len(shorter := wrap(text, room)) <= len(lines))
 
 

@@ -22,6 +22,11 @@ TABLE = 225  # grey of what lies under the paper
 _NOISE = [min(max(round(NormalDist(128, 8).inv_cdf((byte + 0.5) / 256)), 0), 255) for byte in range(256)]
 
 
+def chances(seed: int | str) -> Random:
+    """The generator of a test: the same each time."""
+    return Random(seed)  # noqa: S311 - a test, not a secret
+
+
 def photographed(dots: Image.Image, chance: Random) -> Image.Image:
     """`dots`, a 1-bit picture with white around what is to be read, as a phone sees it on worn paper."""
     return seen(worn(dots.convert("L"), chance), chance)

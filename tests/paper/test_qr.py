@@ -4,7 +4,6 @@ import string
 from collections import Counter
 from collections.abc import Callable
 from io import BytesIO
-from random import Random
 
 import msgspec
 import pytest
@@ -14,7 +13,7 @@ from drivers.printers.escpos.encoder import encode
 from drivers.printers.escpos.paper import Paper, draw
 from drivers.printers.escpos.profile import load_profile
 from receipt_templates.document import Document, Qr
-from tests.paper.camera import QUIET_DOTS, photographed
+from tests.paper.camera import QUIET_DOTS, chances, photographed
 from tests.paper.readers import rxing, zxing
 
 KINDS = ("native", "raster")
@@ -24,7 +23,7 @@ SEED = 20261121
 
 def urls(count: int) -> list[str]:
     """Links of 40 to 120 characters, every length as likely; half of them ours, in capitals."""
-    chance, made = Random(SEED), []
+    chance, made = chances(SEED), []
     for number in range(count):
         head = "HTTPS://BONUS.ZERNO.RU/E/" if number % 2 else "https://bonus.zerno.ru/e?x="
         letters = string.ascii_uppercase + "234567" if number % 2 else string.ascii_letters + string.digits + "-._~%&=/"
@@ -64,7 +63,7 @@ def test_every_code_is_read_from_the_png(kind: str, width: int, size: Callable[[
 @pytest.mark.parametrize("kind", KINDS)
 def test_codes_on_worn_paper_are_read_by_two_decoders(kind: str, width: int, size: Callable[[int, int], int]) -> None:
     """At least 99 of 100 by each, in one photograph; a phone takes dozens a second."""
-    wanted, chance = urls(size(25, 300)), Random(f"{SEED} {kind} {width}")
+    wanted, chance = urls(size(25, 300)), chances(f"{SEED} {kind} {width}")
     read: Counter[str] = Counter()
     for url in wanted:
         photograph = photographed(code_on(paper(url, kind, width).picture), chance)
@@ -75,7 +74,7 @@ def test_codes_on_worn_paper_are_read_by_two_decoders(kind: str, width: int, siz
 
 def test_the_model_of_worn_paper_is_not_kind() -> None:
     """The control: codes of four dots to a module, which others print, are mostly lost on the same paper."""
-    narrow, chance, wanted = msgspec.structs.replace(load_profile("default"), module=4), Random(SEED), urls(12)
+    narrow, chance, wanted = msgspec.structs.replace(load_profile("default"), module=4), chances(SEED), urls(12)
     lost = 0
     for url in wanted:
         drawn = draw(encode(Document((Qr(url),), "en"), narrow, 80), narrow.size(80).dots).picture

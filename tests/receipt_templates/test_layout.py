@@ -89,6 +89,11 @@ def test_columns_on_one_line_on_more_and_apart() -> None:
     assert lines(Columns("Шестнадцать букв", ""), columns=16) == ["Шестнадцать букв"]
 
 
+def test_blanks_that_fall_at_line_ends_do_not_count_when_a_sentence_is_balanced() -> None:
+    document = Document((Text("Чаю — №7:: 2 × 5 р. > съешь ещё", width=2, align="center"),), "ru")
+    assert [line.strip() for line in slip_lines(document, 20)] == ["Чаю — №7::", "2 × 5 р. >", "съешь ещё"]
+
+
 def test_a_centred_sentence_is_balanced_and_a_long_word_is_broken() -> None:
     sentence = "Третья покупка в месяце — скидка 15\u00a0%"
     assert lines(Text(sentence, align="center"), columns=32) == [
