@@ -12,6 +12,7 @@ from drivers.base import Printer
 from offline_queue.print_jobs import JobState
 
 _TURN = 0.2
+_NUMBER = b"once"
 _NOTES = {"held": "in_printer", "unknown": "silent"}
 
 
@@ -28,12 +29,12 @@ class Outcome:
 
 def print_now(printer: Printer, payload: bytes, clock: Clock, stop: Event, patience: Patience = USUAL) -> Outcome:
     """Hand the job over and wait for what becomes of it. Raises DeviceGone."""
-    talk = PrinterTalk(printer, clock)
+    talk = PrinterTalk(printer, clock, numbers=False)
     condition = talk.ask()
     if condition is not None and condition.problem is not None:
         return Outcome("held", condition.problem)
-    talk.send(payload)
-    waiting = Waiting(clock, patience, talk)
+    talk.write(payload + talk.end_of(_NUMBER))
+    waiting = Waiting(clock, patience, talk, spoke=False)
     while not talk.printed and not stop.is_set():
         talk.listen(_TURN)
         if talk.printed or not waiting.time_to_ask():

@@ -12,14 +12,17 @@ from offline_queue.print_jobs import JobState
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds: how often to ask while a job is out; when silence or a missing fence is the answer; how long to wait for the
-    first fence of earlier jobs, and behind each for the next; how long the queue may take to note a state."""
+    """Seconds: how long a printer may take no byte of a job at all; how often to ask while a job is out; when silence or a
+    missing answer to its end is the answer; how long to wait for the first fence of earlier jobs, and behind each for the
+    next; how often to tell a printer to go on after an error; how long the queue may take to note a state."""
 
+    stalled_after: float = 45.0
     ask_every: float = 1.0
     silent_after: float = 5.0
     no_fence_after: float = 30.0
     late_fence_within: float = 10.0
     late_fences_end: float = 2.0
+    recover_every: float = 5.0
     stored_within: float = 5.0
 
 
@@ -27,15 +30,21 @@ USUAL = Patience()
 
 
 class Waiting:
-    """Judges the silence after a job has been sent."""
+    """Judges the silence after a job has been sent. `spoke`: this printer has answered before, if not on this connection."""
 
-    def __init__(self, clock: Clock, patience: Patience, talk: PrinterTalk) -> None:
+    def __init__(self, clock: Clock, patience: Patience, talk: PrinterTalk, *, spoke: bool) -> None:
         self._clock = clock
         self._patience = patience
-        self._speaks = talk.speaks
-        self._no_fence_after = patience.no_fence_after if talk.fences else 0.0
-        self._asked = self._heard = self._calm = clock.monotonic()
-        self._stopped = self._held = False
+        self._speaks = talk.speaks or spoke
+        self._no_end_after = patience.no_fence_after if talk.tells_the_end else 0.0
+        self._stopped = False
+        self.held = False
+        """The printer has been seen to stop in the middle, with the job in it."""
+        self.begin()
+
+    def begin(self) -> None:
+        """All bytes are out."""
+        self._asked = self._heard = self._calm = self._clock.monotonic()
 
     def time_to_ask(self) -> bool:
         """Every `ask_every` seconds."""
@@ -54,8 +63,8 @@ class Waiting:
         self._speaks, self._heard = True, now
         if condition.problem is not None:
             self._stopped = True
-            held, self._held = self._held, True
+            held, self.held = self.held, True
             return None if held else "held"
         if self._stopped:
             self._stopped, self._calm = False, now
-        return "sent" if now - self._calm >= self._no_fence_after else None
+        return "sent" if now - self._calm >= self._no_end_after else None

@@ -2,15 +2,16 @@
 
     queued --> ask how it is --> held (paper, cover ...: nothing was sent; goes on by itself)
                     |
-                 sending, durable before the first byte --> whole job and a fence, in one write
+                 sending, durable before the first byte --> whole job, and behind it its number or a fence
                     |
-                    +-- the fence comes back ------------------------> printed
+                    +-- the number or the fence comes back ----------> printed
                     +-- paper or cover stops it in the middle -------> held, `in_printer`: it prints on by itself
-                    +-- it never answers anything --------------------> sent
+                    +-- it cannot answer, or takes no fences ---------> sent
                     +-- the connection breaks, or it falls silent ----> unknown: never sent again by itself
 
 So a receipt can be late, but never comes twice by our doing. A job that was under way when the agent, or this thread,
-ended is unknown from then on, because nobody heard whether it came out.
+ended is unknown from then on, because nobody heard whether it came out; a printer that tells numbers may still say so
+later. Before the next job the printer is freed of the one that may have been cut off (see `Doubts`).
 """
 
 from __future__ import annotations
@@ -18,57 +19,47 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from agent.clock import Clock
+from agent.job_book import IN_PRINTER, JobBook, Note, Writer
 from agent.link import Link
 from agent.messages import LinkChanged
+from agent.print_doubts import Doubts, number_of
 from agent.print_patience import USUAL, Patience, Waiting
 from agent.printer_talk import PrinterTalk
 from agent.status import Status
-from drivers.base import DeviceError, DeviceGone, Printer
+from drivers.base import DeviceError, DeviceGone, DeviceRefused, DeviceStalled, Printer
 from drivers.printers.escpos.encoder import encode
 from drivers.printers.escpos.profile import Profile
+from drivers.printers.escpos.recovery import flush
 from drivers.printers.escpos.status import Condition, Problem
-from loyalty.errors import TillmateError
-from offline_queue.print_jobs import Job, JobState, SetJob
+from offline_queue.print_jobs import Job
 from offline_queue.reader import Reader
 from receipt_templates.document import from_json
 
+__all__ = ["IN_PRINTER", "PrintLoop", "PrinterSettings"]
+
 log = logging.getLogger(__name__)
-
-Note = Literal["", "in_printer", "document", "connection_lost", "silent", "interrupted", "no_fence", "no_answers"]
-"""Why a job is in its state, beside the printer's own problems."""
-
-IN_PRINTER: Final = "in_printer"
-"""Note of a held job whose bytes the printer has."""
 
 _TURN = 0.2
 _LOOK_EVERY = 3.0
 _LOOK_EVERY_SILENT = 30.0
 _HELD_TURN = 1.0
 _STOP_WITHIN = 0.5
-
-
-class Writer(Protocol):
-    """The queue's way in."""
-
-    def submit(self, operation: SetJob, /) -> Future[None]:
-        """Carry it out. Raises a TillmateError where it cannot even be taken."""
-        ...
+_MENDED_BY_HAND: Final = ("cutter", "error")
 
 
 @dataclass(frozen=True)
 class PrinterSettings:
-    """What config.toml says about one printer."""
+    """What config.toml says about one printer. `answers`: its driver has a way back (see drivers.base.Driver)."""
 
     name: str
     profile: Profile
     width: int
+    answers: bool = True
 
 
 class PrintLoop:
@@ -86,15 +77,15 @@ class PrintLoop:
     ) -> None:
         self._settings = settings
         self._patience = patience
-        self._writer = writer
+        self._book = JobBook(settings.name, writer, patience.stored_within)
         self._queue_file = queue_file
         self._status = status
         self._clock = clock
         self._wake = threading.Event()
         self._opener = opener
-        self._doubted = False  # the last receipt may have been printed or not
+        self._doubts = Doubts()
         self._spoke = False  # it has answered since the agent began: its silence means something
-        self._late = 0  # fences of earlier jobs that may still be answered
+        self._told_to_go_on = clock.monotonic()
 
     def wake(self) -> None:
         """There is a new job."""
@@ -106,18 +97,21 @@ class PrintLoop:
         reader = Reader(self._queue_file)
         try:
             self._look_back(reader)
-            link.run(stop, lambda printer, ended: self._use(PrinterTalk(printer, self._clock), reader, ended))
+            link.run(stop, lambda printer, ended: self._use(self._talk(printer), reader, ended))
         finally:
             reader.close()
+
+    def _talk(self, printer: Printer) -> PrinterTalk:
+        return PrinterTalk(printer, self._clock, numbers=self._settings.profile.job_numbers)
 
     def _look_back(self, reader: Reader) -> None:
         """What has become of the jobs before this thread began?"""
         for job in reader.jobs(("sending", "held"), self._settings.name):
             if job.state == "sending" or job.note == IN_PRINTER:
-                self._doubt(job, "interrupted")
+                self._doubt(job, self._encode(job), "interrupted", whole=job.note == IN_PRINTER)
         last = reader.last_tried(self._settings.name)
-        if last is not None and last.state == "unknown":
-            self._doubted, self._late = True, max(self._late, 1)
+        if last is not None and last.state == "unknown" and not self._doubts.open:
+            self._doubts.add(last.id, flush(self._encode(last) or b"", whole=False), fenced=True)
 
     def _use(self, talk: PrinterTalk, reader: Reader, stop: threading.Event) -> None:
         self._unready(talk, stop)
@@ -127,7 +121,7 @@ class PrintLoop:
             if self._wake.is_set():
                 self._wake.clear()
                 self._print_all(talk, reader, stop)
-            talk.listen(0.0)
+            self._listen(talk, 0.0)
             if self._clock.monotonic() - looked >= (_LOOK_EVERY if talk.speaks else _LOOK_EVERY_SILENT):
                 self._look(talk)
                 looked = self._clock.monotonic()
@@ -145,115 +139,144 @@ class PrintLoop:
 
     def _print(self, job: Job, talk: PrinterTalk, stop: threading.Event) -> bool:
         """Try one job. False: not now."""
-        if job.note == IN_PRINTER:  # but its end could not be stored
-            return self._doubt(job, "interrupted")
         payload = self._encode(job)
+        if job.note == IN_PRINTER:  # but its end could not be stored
+            return self._doubt(job, payload, "interrupted", whole=True)
         if payload is None:
-            return self._set(job, "failed", "document")
+            return self._book.set(job.id, "failed", "document")
         problem = self._unready(talk, stop)
         if problem is not None:
-            if (job.state, job.note) != ("held", problem):
-                self._set(job, "held", problem)
+            self._hold(job, problem)
             return False
-        if stop.is_set() or not self._set(job, "sending"):
+        if stop.is_set() or not self._book.set(job.id, "sending"):
             return False
+        waiting = Waiting(self._clock, self._patience, talk, spoke=self._spoke)
         try:
-            talk.send(payload)
-            self._await(job, talk, stop)
-        except DeviceError:
-            self._doubt(job, "connection_lost")
+            self._hand_over(payload + self._end_of(job, talk), talk, stop)
+            self._await(job, payload, talk, waiting, stop)
+        except DeviceRefused:
+            self._hold(job, "refused")
+            raise
+        except DeviceError as error:
+            note: Note = "stalled" if isinstance(error, DeviceStalled) else "connection_lost"
+            self._doubt(job, payload, note, whole=waiting.held)
             raise
         return True
 
+    def _hold(self, job: Job, why: Problem | Note) -> None:
+        if (job.state, job.note) != ("held", why):
+            self._book.set(job.id, "held", why)
+
     def _unready(self, talk: PrinterTalk, stop: threading.Event) -> Problem | None:
-        """What keeps the printer from taking a job; None = nothing, and the fences of earlier jobs have passed."""
+        """What keeps the printer from taking a job; None = nothing, and it is free of all earlier jobs."""
         problem = self._look(talk)
-        if problem is not None or not self._late or not talk.speaks or not talk.fences:
+        if problem is not None:
             return problem
+        if self._doubts.flush:
+            self._hand_over(self._doubts.flush, talk, stop)
+            self._doubts.flush = b""
+        if not self._doubts.late or talk.numbers or not (talk.speaks and talk.fences):
+            return None
         patience = self._patience
-        if not talk.catch_up(self._late, patience.late_fence_within, patience.late_fences_end, stop):
+        if not talk.catch_up(self._doubts.late, patience.late_fence_within, patience.late_fences_end, stop):
             problem = self._look(talk)
             talk.fences = problem is not None
-        self._late = 0 if problem is None else self._late + 1
+        self._doubts.late = 0 if problem is None else self._doubts.late + 1
         return problem
 
     def _encode(self, job: Job) -> bytes | None:
         try:
             return encode(from_json(job.document), self._settings.profile, self._settings.width)
         except (ValueError, LookupError) as error:
-            log.exception("print job=%d state=failed error=%s", job.id, type(error).__name__)
+            log.exception("print job=%d unprintable error=%s", job.id, type(error).__name__)
             return None
 
-    def _await(self, job: Job, talk: PrinterTalk, stop: threading.Event) -> None:
+    def _end_of(self, job: Job, talk: PrinterTalk) -> bytes:
+        return talk.end_of(number_of(job.id)) if self._settings.answers else b""
+
+    def _hand_over(self, payload: bytes, talk: PrinterTalk, stop: threading.Event) -> None:
+        """All of it, however slowly the printer takes it. Raises DeviceStalled when it takes nothing for too long."""
+        rest, since = payload, self._clock.monotonic()
+        while rest:
+            try:
+                talk.write(rest)
+            except DeviceStalled as stalled:
+                rest = rest[stalled.taken :]
+                since = self._clock.monotonic() if stalled.taken else since
+                if stop.is_set() or self._clock.monotonic() - since >= self._patience.stalled_after:
+                    raise
+                self._status.set("printer", self._settings.name, "down", "status.printer_stalled")
+            else:
+                return
+
+    def _await(self, job: Job, payload: bytes, talk: PrinterTalk, waiting: Waiting, stop: threading.Event) -> None:
         """Find out what becomes of a job that has been sent."""
-        waiting = Waiting(self._clock, self._patience, talk)
+        if not self._settings.answers:
+            self._settle(job, "sent", "handed_over")
+            return
+        waiting.begin()
         while not talk.printed:
             if stop.is_set():
-                self._part(job, talk)
+                self._part(job, payload, talk, waiting)
                 return
-            talk.listen(_TURN)
+            self._listen(talk, _TURN)
             if talk.printed or not waiting.time_to_ask():
                 continue
             condition = talk.ask()
+            self._mend(talk, condition)
             self._show(condition)
             verdict = waiting.judge(condition)
             if verdict == "held":
-                self._set(job, "held", IN_PRINTER)
+                self._book.set(job.id, "held", IN_PRINTER)
             elif verdict == "unknown":
-                self._doubt(job, "silent")
+                self._doubt(job, payload, "silent", whole=waiting.held)
                 return
             elif verdict == "sent":
-                self._settle(job, "sent", "no_fence" if talk.speaks else "no_answers")
-                self._late += talk.fences
+                self._untold(job, talk)
                 return
         self._settle(job, "printed")
 
-    def _part(self, job: Job, talk: PrinterTalk) -> None:
+    def _untold(self, job: Job, talk: PrinterTalk) -> None:
+        """The printer is well and does not say that it has printed."""
+        self._doubts.late += talk.fences and not talk.numbers
+        self._settle(job, "sent", "no_fence" if talk.speaks else "no_answers")
+        if talk.numbers:
+            talk.numbers = False
+
+    def _part(self, job: Job, payload: bytes, talk: PrinterTalk, waiting: Waiting) -> None:
         """The agent stops while the job is being printed: a last moment to hear of it."""
-        talk.listen(_STOP_WITHIN)
+        self._listen(talk, _STOP_WITHIN)
         if talk.printed:
-            self._set(job, "printed")
+            self._book.set(job.id, "printed")
         else:
-            self._doubt(job, "interrupted")
+            self._doubt(job, payload, "interrupted", whole=waiting.held)
 
-    def _settle(self, job: Job, state: JobState, note: Note | Problem = "") -> None:
-        self._set(job, state, note)
-        self._doubted = False
+    def _settle(self, job: Job, state: Literal["printed", "sent"], note: Note = "") -> None:
+        self._book.set(job.id, state, note)
+        self._doubts.open = False
 
-    def _doubt(self, job: Job, note: Note) -> bool:
-        self._doubted = True
-        self._late += 1
-        return self._set(job, "unknown", note)
+    def _doubt(self, job: Job, payload: bytes | None, note: Note, *, whole: bool) -> bool:
+        fenced = not self._settings.profile.job_numbers
+        self._doubts.add(job.id, flush(payload or b"", whole=whole), fenced=fenced)
+        return self._book.set(job.id, "unknown", note)
 
-    def _set(self, job: Job, state: JobState, note: Note | Problem = "") -> bool:
-        """Store what became of a job. False: the queue did not take it, so nothing may be built on it."""
-        log.info("print job=%d printer=%s state=%s note=%s", job.id, self._settings.name, state, note)
-        try:
-            self._store(SetJob(job.id, state, note))
-        except (TillmateError, NotInTime) as error:
-            log.warning("print job=%d state=%s not_stored=%s", job.id, state, error)
-            return False
-        return True
-
-    def _store(self, change: SetJob) -> None:
-        """Raises TillmateError or NotInTime; then it is not stored, and will not be later either."""
-        stored = self._writer.submit(change)
-        while True:
-            try:
-                stored.result(self._patience.stored_within)
-            except NotInTime:
-                if stored.cancel() or stored.done():
-                    raise
-            else:
-                return
+    def _listen(self, talk: PrinterTalk, timeout: float) -> None:
+        talk.listen(timeout)
+        for job in self._doubts.settled_by(talk.late):
+            self._book.set(job, "printed", "late")
+        talk.late.clear()
 
     def _look(self, talk: PrinterTalk) -> Problem | None:
         """Ask how it is and show it. One that used to answer and does not any more is opened anew: that cures half-dead
         connections, and a printer that stays mute then counts as one that cannot be asked."""
+        if not self._settings.answers:
+            self._status.set("printer", self._settings.name, "ok", "status.printer_queue")
+            return None
         condition = talk.ask()
         if condition is None and talk.speaks:
             raise DeviceGone(f"printer {self._settings.name}: it does not answer any more")
         if condition is not None:
+            self._mend(talk, condition)
             self._show(condition)
             return condition.problem
         if self._spoke:
@@ -262,6 +285,14 @@ class PrintLoop:
             self._status.set("printer", self._settings.name, "ok", "status.printer_mute")
         return None
 
+    def _mend(self, talk: PrinterTalk, condition: Condition | None) -> None:
+        """After a jam has been cleared by hand a printer waits to be told to go on."""
+        if condition is None or condition.problem not in _MENDED_BY_HAND:
+            return
+        if self._clock.monotonic() - self._told_to_go_on >= self._patience.recover_every:
+            self._told_to_go_on = self._clock.monotonic()
+            talk.go_on()
+
     def _show(self, condition: Condition | None) -> None:
         name = self._settings.name
         if condition is None:
@@ -269,7 +300,7 @@ class PrintLoop:
         self._spoke = True
         if condition.problem is not None:
             self._status.set("printer", name, "down", f"status.printer_{condition.problem}")
-        elif self._doubted:
+        elif self._doubts.open:
             self._status.set("printer", name, "warning", "status.printer_unknown")
         elif condition.paper_low:
             self._status.set("printer", name, "warning", "status.printer_paper_low")

@@ -106,7 +106,9 @@ def _slips(base: Base) -> Slips:
         except TemplatesUnreadable as error:
             log.warning("receipt templates=not_used error=%s", error)
             base.status.set("receipt", "templates", "warning", "status.receipt_folder")
-    return Slips(own, lambda name, _: base.status.set("receipt", name, "warning", "status.receipt_template", template=name))
+    return Slips(
+        own, lambda name, _: base.status.set("receipt", name, "warning", "status.receipt_template", template=name)
+    )
 
 
 def _profile(base: Base, table: PrinterTable) -> Profile:
@@ -132,7 +134,8 @@ def make_printers(base: Base) -> dict[str, PrinterDesk]:
 
 
 def _printer(base: Base, table: PrinterTable) -> PrinterDesk:
-    settings = PrinterSettings(table.name, _profile(base, table), table.width)
+    answers = registry.find("printer", table.driver).answers
+    settings = PrinterSettings(table.name, _profile(base, table), table.width, answers=answers)
     watch, opener = Watch(base.clock), _opener("printer", table)
     loop = PrintLoop(
         settings, lambda: WatchedPrinter(watch, opener), base.queue, base.queue_file, base.status, base.clock

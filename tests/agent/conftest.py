@@ -151,7 +151,9 @@ class VirtualPrinter:
 
     @property
     def papers(self) -> list[str]:
-        return [each["text"] for each in self.do("receipts")["receipts"]]  # type: ignore[index, attr-defined]
+        """The texts, without pieces of white paper."""
+        pieces = [each["text"] for each in self.do("receipts")["receipts"]]  # type: ignore[index, attr-defined]
+        return [text for text in pieces if text.strip()]
 
 
 @pytest.fixture

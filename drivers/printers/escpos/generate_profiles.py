@@ -40,6 +40,9 @@ _CHINESE = frozenset({"NT-5890K", "NT-80-V-UL", "P822D", "POS-5890", "RP326", "Z
 _USER_GLYPHS = frozenset({"TM-L90", "TM-T20II", "TM-T88II", "TM-T88III", "TM-T88IV", "TM-T88IV-SA", "TM-T88V"})
 """Epson documents ESC & with letters of 12x24 dots for these."""
 
+_JOB_NUMBERS = frozenset({"TM-L90", "TM-T20II", "TM-T88IV", "TM-T88IV-SA", "TM-T88V", "TM-U220", "TM-U220B"})
+"""Epson documents GS ( H and DLE DC4 8 for these."""
+
 _CLONES = {
     "clone-58": ("POS-5890", "58 mm printers without a name of their own (ZJ-58, XP-58 and the like)"),
     "clone-80": ("NT-80-V-UL", "80 mm printers without a name of their own (ZJ-80, XP-80 and the like)"),
@@ -94,6 +97,7 @@ def _text(name: str, model: Mapping[str, Any], title: str) -> str:
     lines += _unless_default("positions", letters.exact, default=True)
     lines += _unless_default("leaves_chinese_mode", name in _CHINESE, default=False)
     lines += _unless_default("user_glyphs", name in _USER_GLYPHS, default=False)
+    lines += _unless_default("job_numbers", name in _JOB_NUMBERS, default=False)
     lines += _unless_default("barcodes", bool(features.get("barcodeB")), default=True)
     lines += _unless_default("pictures", bool(features.get("bitImageRaster")), default=True)
     for codec, slot in _pages(model):

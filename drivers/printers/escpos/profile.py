@@ -64,6 +64,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     user_glyphs: bool = False  # takes letters of 12x24 dots by ESC &
     barcodes: bool = True  # draws them itself, by GS k
     pictures: bool = True  # takes GS v 0
+    job_numbers: bool = False  # tells by GS ( H that a job is on the paper, and forgets what it holds on DLE DC4 8
     module: Annotated[int, msgspec.Meta(ge=4, le=8)] = 6  # dots of one QR module, where the paper has room
 
     def size(self, width_mm: int) -> Size:

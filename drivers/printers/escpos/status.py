@@ -37,15 +37,6 @@ CLEAR = b"\x10\x14\x08\x01\x03\x14\x01\x06\x02\x08"
 RECOVER, RECOVER_AND_CLEAR = b"\x10\x05\x01", b"\x10\x05\x02"
 """DLE ENQ: after a recoverable error go on from the failed line, or throw away what was not printed. No answer."""
 
-ASK_MODEL = b"\x1dI\x43"
-"""GS I 67: answered with a `Block` that begins with 5F, in order with the data."""
-
-RECOVER, RECOVER_AND_CLEAR = b"\x10\x05\x01", b"\x10\x05\x02"
-"""DLE ENQ: after an error that was mended by hand, print on from the failed line, or forget what is held."""
-
-CLEAR = b"\x10\x14\x08\x01\x03\x14\x01\x06\x02\x08"
-"""DLE DC4 8: forget the receive and the print buffer; answered with `Cleared` where the model has it."""
-
 Problem = Literal["paper_out", "cover_open", "cutter", "overheated", "error", "offline"]
 
 _XON, _XOFF = 0x11, 0x13
@@ -169,11 +160,6 @@ def _begins_status(byte: int) -> bool:
     return 0 < byte < 0x20 and byte & 0x93 in (0x10, 0x12)
 
 
-def job_id_command(number: bytes) -> bytes:
-    """GS ( H, function 48: give back these four printable characters when all data before it has been printed."""
-    return b"\x1d(H\x06\x0000" + number
-
-
 @dataclass(frozen=True, slots=True)
 class Condition:
     """How the printer is. `paper_low` prints on, but the cashier should know."""
@@ -211,7 +197,8 @@ def automatic_condition(status: Automatic) -> Condition:
         paper_out=bool(paper & 0x0C),
         paper_low=bool(paper & 0x03),
         cutter=bool(error & 0x08),
-        error=bool(error & 0x64),
+        overheated=bool(error & 0x40),
+        error=bool(error & 0x24),
     )
 
 
