@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -P
 
-.PHONY: venv demo test test-full check bench test-service pictures lock clean
+.PHONY: venv demo test test-full check bench test-service test-usb pictures lock clean
 
 venv: $(VENV)/ready
 
@@ -40,6 +40,9 @@ bench: venv
 
 test-service: venv
 	tests/rig/service.sh
+
+test-usb: venv
+	tests/rig/usb.sh
 
 pictures: venv
 	tests/rig/debian.sh chromium
