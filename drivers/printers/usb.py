@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -265,7 +266,7 @@ def _port(device: _Device) -> str:
 
 
 def _milliseconds(seconds: float) -> int:
-    return max(int(seconds * 1000), 1)  # 0 would mean for ever
+    return max(math.ceil(seconds * 1000), 1)  # 0 would mean for ever
 
 
 def _translated(name: str, error: OSError | ValueError) -> DeviceError:

@@ -25,7 +25,7 @@ from drivers import registry
 from drivers.base import AnyDriver, DeviceError, DeviceGone, DeviceRefused, Kind, Maturity, Printer
 from drivers.printers.usb import open_printer
 
-from .usb_device import Bus, UsbDevice
+from .printers.usb_device import Bus, UsbDevice
 
 if TYPE_CHECKING:
     from rig.cups import Cups
