@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from agent import __version__, programme_cli, receipt_cli
+from agent import __version__, printer_cli, programme_cli, receipt_cli
 from agent.config import DEFAULT_PATH, Config, ConfigError, load
 from agent.config import example as config_example
 from loyalty.errors import TillmateError
@@ -48,6 +48,7 @@ def main(context: click.Context, config_path: Path | None) -> None:
 main.add_command(programme_cli.programme)
 main.add_command(programme_cli.quote)
 main.add_command(receipt_cli.receipt)
+main.add_command(printer_cli.printer)
 
 
 @main.command()

@@ -27,9 +27,14 @@ class Outcome:
     note: str = ""
 
 
-def print_now(printer: Printer, payload: bytes, clock: Clock, stop: Event, patience: Patience = USUAL) -> Outcome:
-    """Hand the job over and wait for what becomes of it. Raises DeviceGone."""
+def print_now(
+    printer: Printer, payload: bytes, clock: Clock, stop: Event, patience: Patience = USUAL, *, answers: bool = True
+) -> Outcome:
+    """Hand the job over and wait for what becomes of it. `answers`: the driver has a way back. Raises DeviceGone."""
     talk = PrinterTalk(printer, clock, numbers=False)
+    if not answers:
+        talk.write(payload)
+        return Outcome("sent", "handed_over")
     condition = talk.ask()
     if condition is not None and condition.problem is not None:
         return Outcome("held", condition.problem)

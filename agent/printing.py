@@ -32,8 +32,9 @@ from agent.print_patience import USUAL, Patience, Waiting
 from agent.printer_talk import PrinterTalk
 from agent.status import Status
 from drivers.base import DeviceError, DeviceGone, DeviceRefused, DeviceStalled, Printer
-from drivers.printers.escpos.encoder import encode
+from drivers.printers.escpos.encoder import CannotPrint, encode
 from drivers.printers.escpos.profile import Profile
+from drivers.printers.escpos.raster import Picture
 from drivers.printers.escpos.recovery import flush
 from drivers.printers.escpos.status import Condition, Problem
 from offline_queue.print_jobs import Job
@@ -60,6 +61,8 @@ class PrinterSettings:
     profile: Profile
     width: int
     answers: bool = True
+    logo: Picture | None = None
+    lacking: Literal["picture", "refuse"] = "picture"
 
 
 class PrintLoop:
@@ -125,7 +128,7 @@ class PrintLoop:
             if self._clock.monotonic() - looked >= (_LOOK_EVERY if talk.speaks else _LOOK_EVERY_SILENT):
                 self._look(talk)
                 looked = self._clock.monotonic()
-            self._wake.wait(_TURN)
+            self._clock.wait(self._wake, _TURN)
 
     def _print_all(self, talk: PrinterTalk, reader: Reader, stop: threading.Event) -> None:
         """Print what is due, the oldest first, until there is nothing more or the printer cannot."""
@@ -135,7 +138,7 @@ class PrintLoop:
                 return
             if not self._print(jobs[0], talk, stop):
                 self._wake.set()
-                stop.wait(_HELD_TURN)
+                self._clock.wait(stop, _HELD_TURN)
 
     def _print(self, job: Job, talk: PrinterTalk, stop: threading.Event) -> bool:
         """Try one job. False: not now."""
@@ -186,7 +189,13 @@ class PrintLoop:
 
     def _encode(self, job: Job) -> bytes | None:
         try:
-            return encode(from_json(job.document), self._settings.profile, self._settings.width)
+            document, settings = from_json(job.document), self._settings
+            return encode(document, settings.profile, settings.width, settings.logo, settings.lacking)
+        except CannotPrint as error:
+            log.exception("print job=%d printer=%s refused=letters", job.id, self._settings.name)
+            chars = " ".join(error.chars)
+            self._status.set("receipt", self._settings.name, "warning", "status.receipt_letters", chars=chars)
+            return None
         except (ValueError, LookupError) as error:
             log.exception("print job=%d unprintable error=%s", job.id, type(error).__name__)
             return None

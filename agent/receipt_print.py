@@ -50,10 +50,9 @@ class Ended:
 
     def said(self, language: Language) -> str:
         """In words."""
-        state = text(f"cli.job_state_{self.state}", language)
-        note = f" ({text(f'cli.job_note_{self.note}', language)})" if self.note else ""
+        state = text(f"cli.job_state_{self.state}", language) + _note(self.note, language)
         key = "receipt.ended" if self.job is None else "receipt.ended_job"
-        return text(key, language, printer=self.printer, state=f"{state}{note}", job=self.job or 0)
+        return text(key, language, printer=self.printer, state=state, job=self.job or 0)
 
 
 def print_slip(config: Config, slip: Document, wanted: str | None, clock: Clock | None = None) -> Ended:
@@ -64,7 +63,12 @@ def print_slip(config: Config, slip: Document, wanted: str | None, clock: Clock 
         job = call(socket, {"do": "print", "printer": table.name, "document": to_json(slip).decode()})["job"]
         return _watch(table.name, int(str(job)), lambda: call(socket, {"do": "print_job", "job": job}))
     payload = model_of(config, table).job(slip)
-    outcome = on_printer(table, lambda printer: print_now(printer, payload, clock or SystemClock(), threading.Event()))
+    stop, answers = threading.Event(), registry.find("printer", table.driver).answers
+
+    def use(printer: Printer) -> Outcome:
+        return print_now(printer, payload, clock or SystemClock(), stop, answers=answers)
+
+    outcome = on_printer(table, use)
     return Ended(table.name, outcome.state, outcome.note)
 
 
@@ -96,16 +100,31 @@ def agent_runs(socket: Path) -> bool:
 
 def on_printer(table: PrinterTable, use: Callable[[Printer], Outcome]) -> Outcome:
     """Open the printer, use it, give it back. Raises BadInput where that is not possible."""
-    driver = registry.find("printer", table.driver)
-    try:
-        printer: Printer = driver.open(structure(table.options, driver.options))
-    except DeviceError as error:
-        raise BadInput(error.code, printer=table.name, reason=str(error)) from error
-    with closing(printer):
+    with closing(open_printer(table)) as printer:
         try:
             return use(printer)
         except DeviceError:
             return Outcome("unknown", "connection_lost")
+
+
+def open_printer(table: PrinterTable) -> Printer:
+    """Raises BadInput."""
+    driver = registry.find("printer", table.driver)
+    try:
+        opened: Printer = driver.open(structure(table.options, driver.options))
+    except DeviceError as error:
+        sentence = error.code if error.code in ("device_gone", "device_busy") else "device_refused"
+        raise BadInput(sentence, printer=table.name, reason=str(error)) from error
+    return opened
+
+
+def _note(note: str, language: Language) -> str:
+    if not note:
+        return ""
+    try:
+        return f" ({text(f'cli.job_note_{note}', language)})"
+    except KeyError:  # of another version of the agent
+        return f" ({note})"
 
 
 def _watch(printer: str, job: int, ask: Callable[[], dict[str, object]]) -> Ended:

@@ -38,7 +38,9 @@ from agent.watch import Watch, Watched, WatchedPrinter
 from drivers import registry
 from drivers.base import Kind, Scanner
 from drivers.framing import Framer
+from drivers.printers.escpos.errors import LogoError
 from drivers.printers.escpos.profile import Profile, load_profile
+from drivers.printers.escpos.raster import Picture
 from loyalty.errors import TillmateError
 from loyalty.strict import structure
 from offline_queue import Queue, Reader, Replica
@@ -135,12 +137,28 @@ def make_printers(base: Base) -> dict[str, PrinterDesk]:
 
 def _printer(base: Base, table: PrinterTable) -> PrinterDesk:
     answers = registry.find("printer", table.driver).answers
-    settings = PrinterSettings(table.name, _profile(base, table), table.width, answers=answers)
+    profile = _profile(base, table)
+    logo = _logo(base, profile.size(table.width).area)
+    settings = PrinterSettings(table.name, profile, table.width, answers, logo, table.lacking)
     watch, opener = Watch(base.clock), _opener("printer", table)
     loop = PrintLoop(
         settings, lambda: WatchedPrinter(watch, opener), base.queue, base.queue_file, base.status, base.clock
     )
     return PrinterDesk(loop, _device_worker(base, "printer", table.name, loop.run, watch))
+
+
+def _logo(base: Base, dots: int) -> Picture | None:
+    """The shop's logo for paper of that width. One that cannot be read stops no receipt."""
+    if not base.config.receipt.logo:
+        return None
+    from drivers.printers.escpos.logo import load  # Pillow, which a shop without a logo can do without
+
+    try:
+        return load(Path(base.config.receipt.logo), dots)
+    except LogoError as error:
+        log.warning("receipt logo=not_used error=%s", error)
+        base.status.set("receipt", "logo", "warning", "status.receipt_logo")
+        return None
 
 
 def make_scanners(base: Base, tills: Mapping[str, Till]) -> list[Worker]:

@@ -47,6 +47,12 @@ class SetupPage:
     rulers: tuple[int, ...]
     job: bytes
 
+    @property
+    def usual(self) -> int:
+        """Letters on a line as the model has it, or as most printers have it."""
+        size = self.base.paper.get(str(self.width_mm))
+        return size.columns if size else self.rulers[len(self.rulers) // 2]
+
     def profile(self, right: Sequence[int], columns: int, *, qr: bool, title: str) -> Profile:
         """The profile of a printer on which these lines read right, none being an answer too.
 
