@@ -158,7 +158,7 @@ class Roll:
             "ESC 3": lambda args: setattr(sheet, "spacing", sheet.down(args[0])),
             "GS L": lambda args: self._at_line_start("GS L", "left", min(sheet.across(_word(args)), sheet.dots)),
             "GS W": lambda args: self._at_line_start("GS W", "area", sheet.across(_word(args))),
-            "GS P": lambda args: setattr(sheet, "units", (args[0] or 203, args[1] or 203)),
+            "GS P": lambda args: setattr(sheet, "units", (args[0] or sheet.dpi, args[1] or sheet.dpi)),
         }
 
     def _look_for_real_time(self, command: Command) -> None:

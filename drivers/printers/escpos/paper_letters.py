@@ -15,8 +15,13 @@ from functools import lru_cache
 from PIL import Image
 
 from drivers.printers.escpos.ink import Style, column_picture, letter, styled
+from drivers.printers.escpos.slots import KATAKANA
 
 USER_GLYPHS = 0xE000
+_KATAKANA = (
+    "▁▂▃▄▅▆▇█▏▎▍▌▋▊▉┼┴┬┤├¯─│▕┌┐└┘╭╮╰╯\xa0｡｢｣､･ｦｧｨｩｪｫｬｭｮｯｰｱｲｳｴｵｶｷｸｹｺｻｼｽｾｿ"
+    "ﾀﾁﾂﾃﾄﾅﾆﾇﾈﾉﾊﾋﾌﾍﾎﾏﾐﾑﾒﾓﾔﾕﾖﾗﾘﾙﾚﾛﾜﾝﾞﾟ═╞╪╡◢◣◥◤♠♥♦♣●○╱╲╳円年月日時分秒〒市区町村人▓\xa0"
+)
 _NO_LETTER = "bytes that are no letter in the encoding that was chosen"
 _MISSING = "□"
 _UTF_8 = b"\x02\x00\x30\x02", b"\x02\x00\x30\x32"
@@ -123,6 +128,8 @@ def _decoder(codec: str) -> codecs.IncrementalDecoder:
 @lru_cache(maxsize=64)
 def letters_of(codec: str | None) -> tuple[str, ...]:
     """What each of the 256 codes prints; an unknown slot prints only ASCII right."""
+    if codec == KATAKANA:
+        return (*letters_of(None)[:128], *_KATAKANA)
     decoded = (bytes([code]).decode(codec or "ascii", "ignore") for code in range(256))
     return tuple(
         char if char.isprintable() or char == "\xa0" else _MISSING for char in (c or _MISSING for c in decoded)

@@ -14,7 +14,7 @@ from drivers.printers.escpos.ink import Style
 
 _MARGIN = 24
 _COLUMN = Style().column
-_DPI = 203
+_DPI = {360: 180, 512: 180}  # by the dots of the head; any other has 203
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Sheet:
 
     def __init__(self, dots: int) -> None:
         self.dots = dots
+        self.dpi = _DPI.get(dots, 203)
         self.moved = 0  # dots of paper since the beginning
         self.reset()
         self._begin()
@@ -50,7 +51,7 @@ class Sheet:
         self.left, self.area = 0, self.dots
         self.align = 0  # 0 left, 1 centre, 2 right
         self.spacing = 30
-        self.units = (_DPI, _DPI)  # an inch, across and down
+        self.units = (self.dpi, self.dpi)  # an inch, across and down
 
     def _begin(self) -> None:
         self._at = 0
@@ -80,11 +81,11 @@ class Sheet:
 
     def across(self, units: int) -> int:
         """Dots, from the units that GS P has set."""
-        return units * _DPI // self.units[0]
+        return units * self.dpi // self.units[0]
 
     def down(self, units: int) -> int:
         """Dots, from the units that GS P has set."""
-        return units * _DPI // self.units[1]
+        return units * self.dpi // self.units[1]
 
     def fault(self, what: str) -> None:
         """Note, once, what went wrong."""

@@ -10,12 +10,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 
+KATAKANA = "katakana"
+"""Epson's page of that name, with line graphics that some encoders draw rules with. Python has no codec for it."""
+
 
 def _table(text: str) -> dict[int, str]:
     return {int(slot): codec for slot, codec in (pair.split(":") for pair in text.split())}
 
 
-_FIRST = _table("0:cp437 1:cp932 2:cp850 3:cp860 4:cp863 5:cp865")  # the same nearly everywhere
+_FIRST = _table("0:cp437 1:katakana 2:cp850 3:cp860 4:cp863 5:cp865")  # the same nearly everywhere
 _EPSON_OLD = _FIRST | _table("16:cp1252 17:cp866 18:cp852 19:cp858")
 _EPSON = _EPSON_OLD | _table(
     "13:cp857 14:cp737 15:iso8859_7 21:cp874 32:cp720 33:cp775 34:cp855 35:cp861 36:cp862 37:cp864 38:cp869 "
@@ -37,7 +40,7 @@ _FAMILIES: dict[str, dict[int, str]] = {
     "epson-old": _EPSON_OLD,  # TM-T88III and IV: no CP1251
     "nt-pos": _NT_POS,
     "star": _table(
-        "0:cp437 1:cp437 2:cp932 3:cp437 4:cp858 5:cp852 6:cp860 7:cp861 8:cp863 9:cp865 10:cp866 11:cp855 "
+        "0:cp437 1:cp437 2:katakana 3:cp437 4:cp858 5:cp852 6:cp860 7:cp861 8:cp863 9:cp865 10:cp866 11:cp855 "
         "12:cp857 13:cp862 14:cp864 15:cp737 17:cp869 21:cp874 32:cp1252 33:cp1250 34:cp1251"
     ),
     "rp326": _FIRST
