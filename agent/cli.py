@@ -78,9 +78,11 @@ def run(default: Path, config_path: Path | None, verbose: bool) -> None:
 @_config_option
 @click.pass_obj
 def check(default: Path, config_path: Path | None) -> None:
-    """Name every mistake in config.toml."""
+    """Name every mistake in config.toml, and in the receipt templates that it names."""
     path = config_path or default
     config = _load(path)
+    if config.printer:
+        _check_receipts(config, path)
     print(text("cli.config_good", config.language, path=str(path)))
 
 
@@ -266,6 +268,19 @@ def _load(path: Path) -> Config:
     except ConfigError as error:
         _say(text("error.config", error.language))
         _say(str(error))
+        sys.exit(78)
+
+
+def _check_receipts(config: Config, path: Path) -> None:
+    """Say what of the retailer's templates and logo will not be printed as it should be, and end where that is a mistake."""
+    from agent.config_receipts import check_receipts
+
+    verdict = check_receipts(config)
+    for warning in verdict.warnings:
+        _say(warning)
+    if verdict.mistakes:
+        _say(text("error.config", config.language))
+        _say(str(ConfigError(path, verdict.mistakes, config.language)))
         sys.exit(78)
 
 

@@ -36,11 +36,13 @@ class Remark:
         return f"{where}: {word}: {text(f'lint.{self.finding.sentence}', language, **self.finding.params)}"
 
 
-def check(source: Source, models: Sequence[Model], wanted: Iterable[str] = ()) -> Iterator[Remark]:
-    """Everything that is to be said of these templates, or of all, in both languages."""
+def check(
+    source: Source, models: Sequence[Model], wanted: Iterable[str] = (), languages: Sequence[Language] = LANGUAGES
+) -> Iterator[Remark]:
+    """Everything that is to be said of these templates, or of all."""
     yield from _unused(source)
     for name in wanted or names():
-        for language in LANGUAGES:
+        for language in languages:
             yield from _template(source, models, name, language)
 
 
