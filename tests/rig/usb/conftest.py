@@ -79,9 +79,9 @@ class Machine:
         """Not plugged in yet."""
         return Printer(self, name, product)
 
-    def new_till(self, name: str, driver: str, options: dict[str, object]) -> Till:
-        """Running, with an empty queue."""
-        return Till(self, name, driver, options)
+    def new_till(self, name: str, **printer: object) -> Till:
+        """Running, with an empty queue; `printer` as in config.toml."""
+        return Till(self, name, printer)
 
     def console(self) -> str:
         return (self.folder / "console").read_text(errors="replace")[-4000:]
@@ -137,9 +137,9 @@ class Printer:
 class Till:
     """A process of the product with a printer of its own, in the sandbox of the unit."""
 
-    def __init__(self, machine: Machine, name: str, driver: str, options: dict[str, object]) -> None:
+    def __init__(self, machine: Machine, name: str, printer: dict[str, object]) -> None:
         self.machine, self.name = machine, name
-        machine.ask("start_till", till=name, driver=driver, options=options)
+        machine.ask("start_till", till=name, printer=printer)
 
     def ask(self, do: str, /, **args: Json) -> Json:
         return self.machine.ask("till", till=self.name, do=do, **args)

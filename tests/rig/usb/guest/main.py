@@ -28,8 +28,8 @@ NOT_FOR_A_PROCESS = "Type|NotifyAccess|ExecStart|Restart.*|Watchdog.*|Timeout.*|
 class Till:
     """A process of the product, asked over its standard input and output."""
 
-    def __init__(self, name: str, driver: str, options: dict[str, object]) -> None:
-        command = ["python3", "-P", "/mnt/guest/till.py", name, driver, json.dumps(options)]
+    def __init__(self, name: str, printer: dict[str, object]) -> None:
+        command = ["python3", "-P", "/mnt/guest/till.py", name, json.dumps(printer)]
         self._process = subprocess.Popen(
             [*in_the_sandbox(f"till-{name}"), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -80,9 +80,9 @@ class Bench:
             args["head"] = bytes.fromhex(args["head"])
         return getattr(self._printers[printer], do)(**args)
 
-    def start_till(self, till: str, driver: str, options: dict[str, object]) -> None:
-        """Begin a process with an empty queue."""
-        self._tills[till] = Till(till, driver, options)
+    def start_till(self, till: str, printer: dict[str, object]) -> None:
+        """Begin a process with an empty queue; `printer` as in config.toml."""
+        self._tills[till] = Till(till, printer)
 
     def till(self, till: str, **request: Json) -> Json:
         """Ask such a process."""

@@ -1,6 +1,6 @@
 """A till's printing side as the product wires it: queue, print loop, link, watch, driver. Asked in JSON lines.
 
-    python till.py NAME DRIVER OPTIONS
+    python till.py NAME '{"driver": ..., "options": {...}}'        what [[printer]] says in config.toml
 
 The answer to `state` has the history of all jobs as it was stored (time, job, state, note), what the status board said,
 and which writes went into the driver.
@@ -29,12 +29,10 @@ NAME = "receipt"
 class Till:
     """One printer and its queue; the main thread asks, as the agent's own does it looks after hung threads, too."""
 
-    def __init__(self, folder: Path, driver: str, options: dict[str, object]) -> None:
-        clock = SystemClock()
-        printer = Printer(name=NAME, driver=driver, options=options)
-        config = Config(
-            server=Server(url="http://127.0.0.1:9"), state=State(folder=str(folder)), till=(), printer=(printer,)
-        )
+    def __init__(self, folder: Path, printer: dict[str, Any]) -> None:
+        clock, server = SystemClock(), Server(url="http://127.0.0.1:9")
+        table = Printer(name=NAME, **printer)
+        config = Config(server=server, state=State(folder=str(folder)), till=(), printer=(table,))
         self._file = folder / "queue.db"
         self._stop = threading.Event()
         self._queue = Queue.open(self._file, clock)
@@ -94,11 +92,11 @@ class Till:
 
 def main() -> None:
     """Answer until the input ends."""
-    name, driver, options = sys.argv[1:]
+    name, printer = sys.argv[1:]
     logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(relativeCreated)d %(name)s %(message)s")
     folder = Path("/var/lib/tillmate") / f"{name}-{time.monotonic_ns()}"
     folder.mkdir()
-    till = Till(folder, driver, json.loads(options))
+    till = Till(folder, json.loads(printer))
     till.start()
     for line in sys.stdin:
         sys.stdout.write(json.dumps({"result": answered(till, json.loads(line))}) + "\n")
