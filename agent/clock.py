@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -18,6 +19,10 @@ class Clock(Protocol):
         """Return seconds that never go back."""
         ...
 
+    def wait(self, event: threading.Event, timeout: float) -> bool:
+        """Wait for the event, `timeout` seconds at most; True = it is set."""
+        ...
+
 
 class SystemClock:
     """The clock of this machine."""
@@ -29,3 +34,7 @@ class SystemClock:
     def monotonic(self) -> float:
         """Return seconds that never go back."""
         return time.monotonic()
+
+    def wait(self, event: threading.Event, timeout: float) -> bool:
+        """Wait for the event, `timeout` seconds at most; True = it is set."""
+        return event.wait(timeout)

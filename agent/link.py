@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from threading import Event
 from typing import Generic, TypeVar
 
@@ -17,7 +18,6 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception_type,
-    sleep_using_event,
     stop_when_event_set,
     wait_exponential,
 )
@@ -64,7 +64,7 @@ class Link(Generic[D]):
             outage = Retrying(
                 retry=retry_if_exception_type(DeviceError),
                 wait=_wait,
-                sleep=sleep_using_event(stop),
+                sleep=partial(_sleep, self._clock, stop),
                 stop=stop_when_event_set(stop),
                 retry_error_callback=lambda _: False,
             )
@@ -154,6 +154,10 @@ def _read(device: Scanner, framer: Framer, clock: Clock, tell: Callable[[Frame],
     at = clock.monotonic()
     for frame in framer.feed(chunk, at) if chunk else framer.expire(at):
         tell(frame)
+
+
+def _sleep(clock: Clock, stop: Event, seconds: float) -> None:
+    clock.wait(stop, seconds)
 
 
 def _wait(state: RetryCallState) -> float:

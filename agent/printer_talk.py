@@ -103,13 +103,6 @@ class PrinterTalk:
         self._awaited = int(self.fences)
         return FENCE if self.fences else b""
 
-    def give_up_on_ends(self) -> None:
-        """It goes on printing and does not tell the end of jobs: try the next simpler way, or none."""
-        if self.numbers:
-            self.numbers = False
-        else:
-            self.fences = False
-
     def write(self, payload: bytes) -> None:
         """Hand it over. Raises DeviceStalled, with what was taken, when the printer takes nothing for a moment."""
         self._printer.write(payload, _STEP)

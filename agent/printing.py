@@ -87,7 +87,7 @@ class PrintLoop:
         self._wake = threading.Event()
         self._opener = opener
         self._doubts = Doubts()
-        self._spoke = False  # it has answered since the agent began: its silence means something
+        self._spoke = self._told = False  # it has answered, and told the end of a job, since the agent began
         self._told_to_go_on = clock.monotonic()
 
     def wake(self) -> None:
@@ -241,16 +241,19 @@ class PrintLoop:
                 self._doubt(job, payload, "silent", whole=waiting.held)
                 return
             elif verdict == "sent":
-                self._untold(job, talk)
+                self._untold(job, payload, talk, waiting)
                 return
+        self._told = True
         self._settle(job, "printed")
 
-    def _untold(self, job: Job, talk: PrinterTalk) -> None:
-        """The printer is well and does not say that it has printed."""
+    def _untold(self, job: Job, payload: bytes, talk: PrinterTalk, waiting: Waiting) -> None:
+        """The printer is well and does not say that it has printed: it never does, or this time it got lost."""
+        if self._told:
+            self._doubt(job, payload, "silent", whole=waiting.held)
+            return
         self._doubts.late += talk.fences and not talk.numbers
+        talk.numbers = False
         self._settle(job, "sent", "no_fence" if talk.speaks else "no_answers")
-        if talk.numbers:
-            talk.numbers = False
 
     def _part(self, job: Job, payload: bytes, talk: PrinterTalk, waiting: Waiting) -> None:
         """The agent stops while the job is being printed: a last moment to hear of it."""
