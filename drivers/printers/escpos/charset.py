@@ -6,10 +6,12 @@ A letter never has one: І is not I. There is no question mark on this path.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from functools import lru_cache
 
 NO_BREAK_SPACE = "\u00a0"
+CYRILLIC_CODECS = ("cp1251", "cp866", "cp1125", "kz1048", "cp855")
+IN_NO_CYRILLIC_PAGE = frozenset("₽→×−")
 
 _STAND_INS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys("«»“”„‟″", ('"',)),
@@ -44,7 +46,7 @@ class Charset:
     """One code page of a printer: `codes` has the byte of each of its characters, none below 0x20."""
 
     def __init__(self, codec: str) -> None:
-        self.codes = {char: code for code in _CODES if (char := _decoded(code, codec)) is not None}
+        self.codes = {char: code for code, char in _decoded(codec)}
         self.codes[NO_BREAK_SPACE] = 0x20
         self._stand_ins = {
             ord(char): next((text for text in texts if self.has(text)), char)
@@ -77,12 +79,12 @@ def spelled(text: str, codes: Mapping[str, int]) -> bytes | None:
         return None
 
 
-_CODES = (*range(0x20, 0x7F), *range(0x80, 0x100))
-
-
-def _decoded(code: int, codec: str) -> str | None:
-    char = bytes([code]).decode(codec, "ignore")
-    return char if char and (char == " " or unicodedata.category(char)[0] not in "CZ") else None
+def _decoded(codec: str) -> Iterator[tuple[int, str]]:
+    """The codes above the control characters and what they print."""
+    for code in (*range(0x20, 0x7F), *range(0x80, 0x100)):
+        char = bytes([code]).decode(codec, "ignore")
+        if char and (char == " " or unicodedata.category(char)[0] not in "CZ"):
+            yield code, char
 
 
 @lru_cache(maxsize=16)

@@ -17,7 +17,7 @@ from drivers.printers.escpos.profile import CELL_WIDTH, Profile, Size
 from drivers.printers.escpos.qr import QUIET_MODULES, drawn_qr, native_qr, qr_module
 from drivers.printers.escpos.raster import Picture, text_line
 from drivers.printers.escpos.spelling import FORGOTTEN, Spelling
-from receipt_templates.document import Document
+from receipt_templates.document import Align, Document
 from receipt_templates.layout import BarcodeRow, FeedRow, LogoRow, QrRow, Row, Span, TextRow, lay_out
 from receipt_templates.wrapping import wrap
 
@@ -27,6 +27,7 @@ _BOLD, _TALL, _WIDE, _SMALL = 0x08, 0x10, 0x20, 0x01
 _ALIGN = {"left": 0, "center": 1, "right": 2}
 _SPACING = 30  # dots from one line to the next, where the letters are not higher
 _POSITION = 4  # bytes of ESC $: the widest gap that is as well filled with blanks
+_BELOW_LOGO = 12
 _CUT = {"partial": b"\x1dVB\x00", "full": b"\x1dVA\x00", "none": b"\x1bd\x04"}
 
 
@@ -58,14 +59,15 @@ class _Job:
 
     def __init__(self, profile: Profile, size: Size, letters: Spelling, logo: Picture | None, lessons: bytes) -> None:
         self._profile, self._size, self._letters, self._logo = profile, size, letters, logo
-        self._area = size.area if profile.positions else size.dots
+        self._limit = profile.limit(size)
+        self._width = self._limit or size.dots
         self._mode, self._align = 0, "left"
         self._bytes = bytearray(b"\x1b@")
         if profile.leaves_chinese_mode:
             self._bytes += b"\x1c."
         self._bytes += b"\x1bt" + bytes([letters.page.slot]) + lessons
-        if self._area != profile.head:
-            self._bytes += _width(self._area)
+        if self._limit is not None:
+            self._bytes += _width(self._limit)
 
     def refuse_lacking(self, rows: Sequence[Row]) -> None:
         """Raise CannotPrint if any row would have to be a picture."""
@@ -91,8 +93,8 @@ class _Job:
         self._set(0, "left")
         if self._letters.taught:
             self._bytes += FORGOTTEN
-        if self._area != self._profile.head:
-            self._bytes += _width(self._profile.head)
+        if self._limit is not None:
+            self._bytes += _width(max(self._profile.head, self._size.dots))
         return bytes(self._bytes + _CUT[self._profile.cutter])
 
     def _set(self, mode: int, align: str) -> None:
@@ -110,16 +112,20 @@ class _Job:
             return
         mode = (_BOLD if row.bold else 0) | (_TALL if row.height == 2 else 0) | (_WIDE if row.width == 2 else 0)
         small = row.font == "B" and self._size.small_columns > self._size.columns
-        self._set(mode | _SMALL if small else mode, row.align)
+        align: Align = row.align
+        if align == "right" and self._profile.positions and not small:
+            ((_, text),) = encoded
+            encoded, align = [(max(self._size.columns - len(text) * row.width, 0), text)], "left"
+        self._set(mode | _SMALL if small else mode, align)
         at = 0
         for column, text in encoded:
-            self._bytes += self._gap(at, column, small) + text
+            self._bytes += self._gap(at, column, row.width, small) + text
             at = column + len(text)
         self._bytes += b"\n"
 
-    def _gap(self, at: int, column: int, small: bool) -> bytes:
-        """From one column to the next: blanks, or a position where that is shorter."""
-        if column - at <= _POSITION or small or not self._profile.positions:
+    def _gap(self, at: int, column: int, wide: int, small: bool) -> bytes:
+        """From one column to the next: blanks, or a position where that is shorter or blanks are too wide."""
+        if (column - at <= _POSITION and wide == 1) or small or not self._profile.positions:
             return b" " * (column - at)
         return b"\x1b$" + (column * CELL_WIDTH).to_bytes(2, "little")
 
@@ -138,21 +144,22 @@ class _Job:
 
     def _picture(self, picture: Picture | None) -> None:
         """Centred; one that the printer or the paper cannot take is left out, the slip is whole without it."""
-        if picture is not None and self._profile.pictures and picture.stride * 8 <= self._area + 7:
+        if picture is not None and self._profile.pictures and picture.stride * 8 <= self._width + 7:
             self._set(0, "center")
             self._bytes += picture.command()
+            self._feed(_BELOW_LOGO)
 
     def _qr(self, payload: str) -> None:
         if not self._profile.native_qr and not self._profile.pictures:
             self._plain(payload)
             return
-        module = qr_module(payload, self._area, self._profile.module)
+        module = qr_module(payload, self._width, self._profile.module)
         quiet = b"\x1bJ" + bytes([QUIET_MODULES * module])
         self._set(0, "center")
         self._bytes += quiet + (native_qr if self._profile.native_qr else drawn_qr)(payload, module) + quiet
 
     def _barcode(self, row: BarcodeRow) -> None:
-        drawn = barcode(row.kind, row.payload, self._area) if self._profile.barcodes else None
+        drawn = barcode(row.kind, row.payload, self._width) if self._profile.barcodes else None
         if drawn is None:
             self._plain(row.payload)
             return

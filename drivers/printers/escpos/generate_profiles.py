@@ -94,6 +94,8 @@ def _text(name: str, model: Mapping[str, Any], title: str) -> str:
         f"native_qr = {_flag(features.get('qrCode'))}",
         f'cutter = "{_cutter(features)}"',
     ]
+    if isinstance(model["media"]["width"].get("pixels"), int) and len(list(_papers(model, letters))) > 1:
+        lines.append(f"head = {letters.dots}")
     lines += _unless_default("positions", letters.exact, default=True)
     lines += _unless_default("leaves_chinese_mode", name in _CHINESE, default=False)
     lines += _unless_default("user_glyphs", name in _USER_GLYPHS, default=False)

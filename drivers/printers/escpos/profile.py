@@ -15,8 +15,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec.structs import force_setattr
 
-CELL_WIDTH, CELL_HEIGHT = 12, 24  # dots of one letter of font A
-SMALL_WIDTH = 9  # dots of one letter of font B
+CELL_WIDTH = 12  # dots of one letter of font A
+
+_USUAL_CODECS = frozenset(
+    {"cp1251", "cp866", "cp1125", "kz1048", "cp855", "cp1252", "cp858", "cp850", "cp437", "ascii"}
+)
 
 
 class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,6 +29,8 @@ class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slot: Annotated[int, msgspec.Meta(ge=0, le=255)]
 
     def __post_init__(self) -> None:
+        if self.codec in _USUAL_CODECS:  # not looked up, so that a job loads only its own
+            return
         try:
             "".encode(self.codec)
         except LookupError as error:
@@ -59,6 +64,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     paper: Annotated[dict[str, Size], msgspec.Meta(min_length=1)]  # by paper width in mm
     native_qr: bool
     cutter: Literal["partial", "full", "none"]
+    head: Annotated[int, msgspec.Meta(ge=0, le=2040)] = 0  # dots of the head where it is wider than the paper
     positions: bool = True  # obeys ESC $, and its letters are 12 dots wide
     leaves_chinese_mode: bool = False  # must be told FS . first
     user_glyphs: bool = False  # takes letters of 12x24 dots by ESC &
@@ -73,10 +79,10 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise LookupError(f"{self.title}: no {width_mm} mm paper, only {', '.join(sorted(self.paper))} mm")
         return self.paper[str(width_mm)]
 
-    @property
-    def head(self) -> int:
-        """Dots of the whole head, whatever paper is in."""
-        return max(size.dots for size in self.paper.values())
+    def limit(self, size: Size) -> int | None:
+        """The width in dots that the printer must be told (GS W) so that what it centres stands above our columns."""
+        width = size.area if self.positions and size.dots - size.area >= CELL_WIDTH else size.dots
+        return width if max(self.head, size.dots) > width else None
 
     def page_of(self, codec: str) -> Page | None:
         """Where the printer has that page."""

@@ -34,8 +34,8 @@ def qr_module(payload: str, dots: int, wish: int) -> int:
 
 
 def native_qr(payload: str, module: int) -> bytes:
-    """GS ( k: model 2, module, level M, content, print."""
-    bodies = (b"1A2\x00", b"1C" + bytes([module]), b"1E1", b"1P0" + payload.encode(), b"1Q0")
+    """GS ( k: module, level M, content, print; model 2 is what a printer takes after ESC @."""
+    bodies = (b"1C" + bytes([module]), b"1E1", b"1P0" + payload.encode(), b"1Q0")
     return b"".join(b"\x1d(k" + len(body).to_bytes(2, "little") + body for body in bodies)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from drivers.printers.escpos.charset import Charset, charset, spelled
+from drivers.printers.escpos.charset import CYRILLIC_CODECS, IN_NO_CYRILLIC_PAGE, Charset, charset, spelled
 from drivers.printers.escpos.glyphs import HEIGHT, Font, glyph
 from drivers.printers.escpos.profile import Page, Profile
 from receipt_templates.document import Document
@@ -75,8 +75,12 @@ class Spelling:
 
 def _best_page(chars: frozenset[str], profile: Profile) -> Page:
     """The page that leaves the fewest characters to pictures, then the fewest to stand-ins; the first of equals."""
-    best, least = profile.pages[0], (len(chars) + 1, 0)
-    for page in profile.pages:
+    pages = profile.pages
+    if not chars.isdisjoint(_CYRILLIC):
+        pages = tuple(page for page in pages if page.codec in CYRILLIC_CODECS) or pages
+        chars -= IN_NO_CYRILLIC_PAGE
+    best, least = pages[0], (len(chars) + 1, 0)
+    for page in pages:
         letters = charset(page.codec)
         lacking = letters.lacking(chars)
         cost = (0 if profile.user_glyphs else _not_spelled(lacking, letters), len(lacking))
