@@ -5,7 +5,7 @@ Manual    CUPS: lp(1), lpstat(1), lpadmin(8). Windows: OpenPrinter to ClosePrint
 Quirks    A queue takes whole jobs and never answers. Taken is not printed: it keeps a job, and prints it once it can.
           So a job is offered only to a queue that accepts and prints; what it refuses for certain can be offered again.
           python-escpos 3.1 does not look at how lp ended, adds a line feed to each job, and waits for ever: hence it only
-          starts lp here. Its import leaves a folder behind, unless it is told another one.
+          starts lp here. Its import makes a temporary folder and leaves it behind: it gets one that is removed.
           CUPS shows the job as "Tillmate". Another server than the usual one: CUPS_SERVER, or /etc/cups/client.conf.
           Windows was not tried.
 """
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from escpos.printer import LP, Win32Raw
 
 _JOB = "Tillmate"
-_PICKLES = "ESCPOS_CAPABILITIES_PICKLE_DIR"
 _ANSWER_WITHIN = 10.0
 _importing = threading.Lock()
 
@@ -169,25 +168,17 @@ def _open(options: Options) -> QueuePrinter:
 
 def _spooler(name: str) -> _Spooler:
     try:
-        with _importing, tempfile.TemporaryDirectory() as folder:  # else it leaves one behind in each run
-            before = os.environ.get(_PICKLES)
-            os.environ[_PICKLES] = folder
+        with _importing, tempfile.TemporaryDirectory() as folder:
+            before, tempfile.tempdir = tempfile.tempdir, folder
             try:
                 from escpos.printer import LP, Win32Raw
             finally:
-                _restore(before)
+                tempfile.tempdir = before
     except ImportError as error:
         raise _not_installed(name) from error
     if sys.platform == "win32":
         return _Windows(Win32Raw(name), name)
     return _Cups(LP(name, auto_flush=True), name)  # its flush is what adds the line feed
-
-
-def _restore(value: str | None) -> None:
-    if value is None:
-        del os.environ[_PICKLES]
-    else:
-        os.environ[_PICKLES] = value
 
 
 def _not_installed(name: str) -> DeviceError:

@@ -118,15 +118,23 @@ class CupsQueue:
         else:
             (self._folder / "fail").unlink()
 
+    def retry(self) -> None:
+        """Try the jobs again that failed: what cupsd does by itself after about ten seconds."""
+        for job in self._waiting():
+            run("lp", "-i", job, "-H", "resume")
+
     @property
     def waiting(self) -> int:
         """How many jobs are not done."""
-        return len(run("lpstat", "-o", self.name).splitlines())
+        return len(self._waiting())
 
     @property
     def papers(self) -> list[bytes]:
         """What came out, the oldest first."""
         return [each.read_bytes() for each in sorted(self._folder.glob("*.job"), key=lambda each: int(each.stem))]
+
+    def _waiting(self) -> list[str]:
+        return [line.split()[0] for line in run("lpstat", "-o", self.name).splitlines()]
 
 
 @pytest.fixture(scope="session")
