@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from agent.checkout import codes
 from agent.checkout.model import (
     Announce,
     Attached,
@@ -23,7 +24,7 @@ from agent.checkout.view import view
 from agent.messages import Identify, Scanned
 from agent.problems import problem
 from agent.views import CodeKind, Identified
-from loyalty.codes import MemberCard, Product, classify
+from loyalty.codes import Code
 from loyalty.i18n import texts
 from loyalty.quote import Refusal
 
@@ -37,27 +38,29 @@ Step = tuple[State, tuple[Effect, ...]]
 
 
 def on_scan(state: State, event: Scanned, context: Context) -> Step:
-    """A member card is looked up, an article number is not ours to say anything about, all else is told."""
+    """A member card is looked up, a code of goods is not ours to say anything about, all else is told."""
     if not context.ready:
         return state, ()
     if event.partial:
         return notice(begin(state), "till.scan_cut", context), ()
-    code = classify(event.data, context.rules)
-    if isinstance(code, Product):
+    code = codes.scanned(event, context)
+    if codes.is_goods(code):
         return state, ()
-    if isinstance(code, MemberCard):
-        return _find(state, Finding(code.card, device=event.device))
-    return _not_loyalty(state, context), (Announce(event.device, "not_loyalty"),)
+    card = codes.card_of(code)
+    if card is not None and not codes.is_replayed(state, code):
+        return _find(codes.use(state, code, context), Finding(card, device=event.device))
+    return _not_loyalty(state, code, context), (Announce(event.device, "not_loyalty"),)
 
 
 def on_identify(state: State, event: Identify, context: Context) -> Step:
     """The POS asks with a code of its own scanner or keyboard."""
     if not context.ready:
         return state, (Respond(event.reply, problem("no_programme")),)
-    code = classify(event.code.encode("utf-8", "replace"), context.rules)
-    if isinstance(code, MemberCard):
-        return _find(state, Finding(code.card, reply=event.reply))
-    after = _not_loyalty(state, context)
+    code = codes.given(event.code, context)
+    card = codes.card_of(code)
+    if card is not None and not codes.is_replayed(state, code):
+        return _find(codes.use(state, code, context), Finding(card, reply=event.reply))
+    after = _not_loyalty(state, code, context)
     return after, (Respond(event.reply, Identified("not_loyalty", view(after, context))),)
 
 
@@ -84,7 +87,9 @@ def on_found(state: State, event: MemberFound, context: Context) -> Step:
 
 def begin(state: State) -> State:
     """After a sale the next thing that happens starts a new receipt."""
-    return State(waiting=state.waiting, finding=state.finding, shown=state.shown) if state.sold else state
+    if not state.sold:
+        return state
+    return State(waiting=state.waiting, finding=state.finding, shown=state.shown, used=state.used)
 
 
 def notice(state: State, key: str, context: Context) -> State:
@@ -106,9 +111,9 @@ def _freshen(state: State, known: Known | None, context: Context) -> State:
     return _requote(after, replace(context, now=after.offer.at, programme=after.offer.programme))
 
 
-def _not_loyalty(state: State, context: Context) -> State:
-    state = begin(state)
-    return notice(replace(state, unknown=True), "till.not_loyalty", context)
+def _not_loyalty(state: State, code: Code, context: Context) -> State:
+    key = codes.REPLAYED if codes.is_replayed(state, code) else codes.notice_key(code)
+    return notice(replace(begin(state), unknown=True), key, context)
 
 
 def _requote(state: State, context: Context) -> State:

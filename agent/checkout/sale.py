@@ -76,7 +76,7 @@ def on_stored(state: State, event: Stored, context: Context) -> Step:
     if storing.offer is None:
         return replace(state, storing=None), (respond,)
     shown = sold_view(storing.offer, event.sold, context)
-    after = State(waiting=state.waiting, shown=state.shown, sold=shown, idle_at=context.tick + SOLD_STAYS)
+    after = replace(_empty(state), sold=shown, idle_at=context.tick + SOLD_STAYS)
     return after, (respond,)
 
 
@@ -130,7 +130,7 @@ def _wanted(state: State, call: CommitSale) -> Offer | None:
 
 
 def _empty(state: State) -> State:
-    return State(waiting=state.waiting, shown=state.shown)
+    return State(waiting=state.waiting, shown=state.shown, used=state.used)
 
 
 def _commit(call: CommitSale, offer: Offer, store: str, context: Context) -> Commit:

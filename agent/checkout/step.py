@@ -87,7 +87,7 @@ def _fade(state: State, context: Context) -> State:
     if state.notice_until is not None and context.tick >= state.notice_until:
         state = replace(state, notice=None, notice_until=None, unknown=False)
     if state.idle_at is not None and context.tick >= state.idle_at and not state.busy:
-        kept = State(waiting=state.waiting, shown=state.shown)
+        kept = State(waiting=state.waiting, shown=state.shown, used=state.used)
         state = replace(kept, unknown=state.unknown, notice=state.notice, notice_until=state.notice_until)
     return state
 
