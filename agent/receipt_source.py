@@ -114,7 +114,7 @@ def take_language(data: dict[str, object]) -> Language | None:
         if told == language:
             return language
     if told is not None:
-        raise BadInput("language_unknown", language=str(told))
+        raise BadInput("language_unknown", told=str(told))
     return None
 
 
