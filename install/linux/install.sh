@@ -1,10 +1,11 @@
 #!/bin/bash
 # Installs Tillmate as a service, or brings an installed one up to the given wheel. May be run again at any time.
 #
-#   sudo ./install.sh tillmate-VERSION-py3-none-any.whl [--wheelhouse DIR] [--config FILE]
+#   sudo ./install.sh tillmate-VERSION-py3-none-any.whl [--wheelhouse DIR] [--config FILE] [--os-queue]
 #
 #   --wheelhouse DIR  take every dependency from this folder and ask no network
 #   --config FILE     use this configuration (an older one is kept beside it as config.toml.before-DATE)
+#   --os-queue        also what printers behind a CUPS queue need (driver os_queue); later upgrades keep it
 #
 # Each version is built complete in its own folder under /opt/tillmate/releases before anything that runs is touched.
 # Then /opt/tillmate/current is pointed at it; if the new version does not come up, it is pointed back and the old one
@@ -21,7 +22,6 @@ readonly RULES=/etc/udev/rules.d/60-tillmate.rules
 readonly COMMAND=/usr/local/bin/tillmate
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly HERE
-readonly REQUIREMENTS=$HERE/../requirements.txt
 
 say() { printf 'tillmate: %s\n' "$*"; }
 
@@ -32,23 +32,27 @@ fail() {
 }
 
 usage() {
-  sed -n '4,7s/^# \{0,3\}//p' "${BASH_SOURCE[0]}"
+  sed -n '4,8s/^# \{0,3\}//p' "${BASH_SOURCE[0]}"
 }
 
 # ---- what we were asked for and what we stand on ---------------------------------------------------------------------
 
-wheel='' wheelhouse='' new_config=''
+wheel='' wheelhouse='' new_config='' requirements=$HERE/../requirements.txt
 
 read_arguments() {
   while (($#)); do
     case $1 in
       --wheelhouse) wheelhouse=${2:?--wheelhouse needs a folder}; shift 2 ;;
+      --os-queue) requirements=$HERE/../requirements-os-queue.txt; shift ;;
       --config) new_config=${2:?--config needs a file}; shift 2 ;;
       -h | --help) usage; exit 0 ;;
       -*) usage >&2; fail "unknown option $1" "the command line" "use the options above" ;;
       *) wheel=$1; shift ;;
     esac
   done
+  if compgen -G "$HOME_DIR/current/lib/python3*/site-packages/escpos" >/dev/null; then
+    requirements=$HERE/../requirements-os-queue.txt
+  fi
   [[ -n $wheel ]] || { usage >&2; fail "no wheel was named" "the command line" "name the tillmate-*.whl file"; }
 }
 
@@ -56,8 +60,8 @@ check_ground() {
   [[ $EUID -eq 0 ]] || fail "not run as root" "user $(id -un)" "run it again with sudo"
   [[ -f $wheel && $(basename "$wheel") == tillmate-*.whl ]] ||
     fail "this is no Tillmate wheel" "$wheel" "name the tillmate-*.whl file that came with this script"
-  [[ -f $REQUIREMENTS ]] ||
-    fail "the list of locked dependencies is missing" "$REQUIREMENTS" "unpack the whole install folder, not this script alone"
+  [[ -f $requirements ]] ||
+    fail "the list of locked dependencies is missing" "$requirements" "unpack the whole install folder, not this script alone"
   [[ -z $wheelhouse || -d $wheelhouse ]] ||
     fail "the wheelhouse is no folder" "$wheelhouse" "name the folder with the dependency wheels"
   [[ -z $new_config || -f $new_config ]] || fail "no such configuration file" "$new_config" "check the path after --config"
@@ -90,7 +94,7 @@ find_python() {
 release='' previous=''
 
 fingerprint() {
-  { sha256sum <"$wheel"; sha256sum <"$REQUIREMENTS"; "$python" -V; } | sha256sum | cut -d' ' -f1
+  { sha256sum <"$wheel"; sha256sum <"$requirements"; "$python" -V; } | sha256sum | cut -d' ' -f1
 }
 
 build_release() {
@@ -116,7 +120,7 @@ install_into_release() {
   local pip=("$release/bin/python" -I -m pip install --quiet --disable-pip-version-check --no-cache-dir --no-input)
   local source=()
   [[ -z $wheelhouse ]] || source=(--no-index --find-links "$wheelhouse")
-  "${pip[@]}" "${source[@]}" --only-binary :all: --require-hashes -r "$REQUIREMENTS" ||
+  "${pip[@]}" "${source[@]}" --only-binary :all: --require-hashes -r "$requirements" ||
     fail "the dependencies could not be installed" "${wheelhouse:-the package index that pip is set up for}" \
       "read pip's last lines above; without a network give --wheelhouse with a complete folder for $("$python" -V)"
   "${pip[@]}" --no-index --no-deps "$wheel" ||

@@ -24,6 +24,8 @@ The tillmate-*.whl file.
 Take every dependency from this folder and ask no network.
 .PARAMETER Config
 Use this configuration; an older one is kept beside it.
+.PARAMETER OsQueue
+Also what printers behind a Windows printer queue need (driver os_queue). Say it again at each upgrade.
 .PARAMETER Python
 The python.exe to build on: 3.11 or newer, installed for all users.
 #>
@@ -32,6 +34,7 @@ param(
     [Parameter(Mandatory = $true)][string]$Wheel,
     [string]$Wheelhouse = '',
     [string]$Config = '',
+    [switch]$OsQueue,
     [string]$Python = ''
 )
 Set-StrictMode -Version 3.0
@@ -46,6 +49,7 @@ $Current = Join-Path $HomeFolder 'current'
 $TaskName = 'Tillmate'
 $LocalService = 'S-1-5-19'
 $Requirements = Join-Path $PSScriptRoot '..\requirements.txt'
+if ($OsQueue) { $Requirements = Join-Path $PSScriptRoot '..\requirements-os-queue.txt' }
 
 # What went wrong, where, and what the person in front of it can do.
 function Stop-Installation([string]$What, [string]$Where, [string]$Cure) {

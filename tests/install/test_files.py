@@ -79,3 +79,12 @@ def test_a_call_without_a_wheel_says_what_where_and_what_to_do() -> None:
 def test_windows_scripts_are_ascii_and_say_that_they_were_not_run(script: Path) -> None:
     # PowerShell 5.1 reads a file without a byte order mark in the system's old code page
     assert "WRITTEN, NOT RUN" in script.read_bytes().decode("ascii")
+
+
+def test_the_locked_requirements_with_printer_queues_are_the_usual_ones_and_more() -> None:
+    usual, more = (
+        set(re.findall(r"^[\w.-]+==[^ ]+", (REPO / "install" / name).read_text(), flags=re.MULTILINE))
+        for name in ("requirements.txt", "requirements-os-queue.txt")
+    )
+    assert usual < more
+    assert any(line.startswith("python-escpos==") for line in more - usual)
