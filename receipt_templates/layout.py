@@ -28,11 +28,12 @@ from receipt_templates.document import (
     Text,
 )
 from receipt_templates.printable import NO_BREAK_SPACE
-from receipt_templates.wrapping import balanced, breaks_a_word, wrap
+from receipt_templates.wrapping import balanced, breaks_a_word, unorphaned, wrap
 
 BAR_CELLS = 20
 SMALL_WIDTH, WIDTH = 9, 12  # dots of a letter of font B and of font A
 _FULL, _EMPTY = "█", "░"
+_BULLET = "• "
 _PERCENT: Mapping[Language, str] = {"ru": f"{NO_BREAK_SPACE}%", "en": "%"}
 _STAMPED, _NOT_STAMPED = ("[■]", "[X]"), "[ ]"
 
@@ -165,8 +166,12 @@ class _Paper:
     def _paragraph(self, element: Text) -> Iterator[TextRow]:
         text, columns = self.spell(element.text), self.columns[element.font]
         width: Size = 1 if breaks_a_word(text, columns // element.width) else element.width
-        for line in (balanced if element.align == "center" else wrap)(text, columns // width):
-            yield TextRow((Span(0, line),), element.bold, width, element.height, element.align, element.font)
+        hanging = len(_BULLET) if element.align == "left" and text.startswith(_BULLET) else 0
+        row = TextRow((), element.bold, width, element.height, element.align, element.font)
+        lines = (balanced if element.align == "center" else unorphaned)(text[hanging:], columns // width - hanging)
+        yield replace(row, spans=(Span(0, text[:hanging] + lines[0]),))
+        for line in lines[1:]:
+            yield replace(row, spans=(Span(hanging * width, line),))
 
     def _bar(self, share_bp: int) -> str:
         """Blocks where the printer has them, else a bar that brackets hold together."""

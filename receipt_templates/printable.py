@@ -7,10 +7,13 @@ when it is read back from JSON; templates use it on each value before the value 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 NO_BREAK_SPACE = "\u00a0"
 
+_PLAIN = re.compile("[ -~\u00a0\u0410-\u044f\u0401\u0451№«»—−×•€₽→]*")
+"""Letters and signs that stay as they are, whatever stands beside them: nearly every text is nothing but these."""
 _DROPPED = {"Cc", "Cf", "Cs", "Co", "Cn", "Mn", "Me"}
 _BLANKS = {"\t": " ", "\n": " ", "\r": " ", "\v": " ", "\f": " ", "\x85": " ", "\u2028": " ", "\u2029": " ", "\xad": ""}
 
@@ -21,7 +24,7 @@ def printable(text: str) -> str:
     Line ends and tabs become spaces; thin and other fixed spaces become the no-break space; control, format, private
     and unassigned characters, lone surrogates and marks that no letter takes up are dropped. Idempotent.
     """
-    if text.isascii() and text.isprintable():
+    if _PLAIN.fullmatch(text):
         return text
     flat = "".join(_BLANKS.get(char, char) for char in text)
     return unicodedata.normalize("NFC", "".join(map(_keep, unicodedata.normalize("NFC", flat))))

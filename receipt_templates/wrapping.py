@@ -1,4 +1,4 @@
-"""Where a line of text ends: at a space if it can, and never so that a sign is left alone on a line.
+"""Where a line of text ends: at a space if it can, and never so that a sign or a short preposition is left behind.
 
 Only blanks at the ends of lines are lost. Plain functions of text and width, for any typeface of equal letters.
 """
@@ -22,6 +22,12 @@ def wrap(text: str, width: int) -> list[str]:
     return lines[1:] or lines
 
 
+def unorphaned(text: str, width: int) -> list[str]:
+    """As `wrap`, unless a single word would be left on the last line: then of like length."""
+    lines = wrap(text, width)
+    return balanced(text, width) if len(lines) > 1 and " " not in lines[-1] else lines
+
+
 def balanced(text: str, width: int) -> list[str]:
     """As few lines as `wrap` makes, but of like length, so that no single word hangs below a centred sentence."""
     lines = wrap(text, width)
@@ -38,16 +44,18 @@ def breaks_a_word(text: str, width: int) -> bool:
 
 
 def _words(text: str, width: int) -> list[str]:
-    """The words, each with the signs that stand apart from it but must not stand alone."""
+    """The words, each with the signs that stand apart from it but must not stand alone, and the short words before it."""
     words: list[str] = []
+    before = ""
     for word in text.split(" "):
         if not word:
             continue
-        joins = words and (_only(word, _CLOSING) or _only(words[-1], _OPENING))
+        joins = words and (_only(word, _CLOSING) or _only(before, _OPENING) or _is_short(before))
         if joins and len(words[-1]) + 1 + len(word) <= width:
             words[-1] += f" {word}"
         else:
             words.append(word)
+        before = word
     return words
 
 
@@ -63,6 +71,11 @@ def _pieces(word: str, width: int) -> list[str]:
 
 def _may_break(word: str, at: int) -> bool:
     return unicodedata.category(word[at]) not in _CLOSING and unicodedata.category(word[at - 1]) not in _OPENING
+
+
+def _is_short(word: str) -> bool:
+    """A preposition or the like, which reads badly at the end of a line."""
+    return len(word) <= 2 and word.isalpha() and word.islower()
 
 
 def _only(word: str, categories: set[str]) -> bool:
