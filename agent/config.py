@@ -166,8 +166,8 @@ class Config:
     codes: CodeRules = field(
         default_factory=CodeRules,
         metadata=_doc(
-            "What a member card looks like: { pattern = ... } has digits, x for any digit and C for the check digit;\n"
-            "{ regex = ... } must match the whole code."
+            "What the codes of this site look like. { pattern = ... } has digits, x for any digit and C for the check digit;\n"
+            "{ regex = ... } must match the whole code. The first rule that matches wins."
         ),
     )
     till: tuple[Till, ...] = field(metadata=_doc("One table for each till of this PC."))

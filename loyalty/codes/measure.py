@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from loyalty.codes.check_digit import has_check_digit, price_verifier_4, price_verifier_5
 from loyalty.codes.gs1 import decimal
+from loyalty.strict import between
 
 MeasureCheck = Literal["", "GS1 price-verifier 4", "GS1 price-verifier 5"]
 
@@ -21,7 +22,6 @@ _CHECKS: dict[MeasureCheck, tuple[int, Callable[[str], int]]] = {
     "GS1 price-verifier 4": (4, price_verifier_4),
     "GS1 price-verifier 5": (5, price_verifier_5),
 }
-_MOST_DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,16 @@ class MeasureRule:
     """One kind of label, such as 22PPPPPWWWWWC. `decimals` = how many digits of the measure stand behind the point."""
 
     pattern: str
-    decimals: int = 3
+    decimals: Annotated[int, between(0, 6)] | None = None  # 3 for a weight, 2 for a price
     measure_check: MeasureCheck = ""
 
     def __post_init__(self) -> None:
         if not _PATTERN.fullmatch(self.pattern):
-            raise ValueError(f"pattern {self.pattern!r}: digits, x, P, W (at least one), V, and one C at the end")
-        if not 0 <= self.decimals <= _MOST_DECIMALS:
-            raise ValueError(f"decimals must be from 0 to {_MOST_DECIMALS}")
+            raise ValueError(f"pattern '{self.pattern}': digits, x, P, W (at least one), V, and one C at the end")
         if self.measure_check:
             size, _ = _CHECKS[self.measure_check]
             if self.pattern.count("W") != size or self.pattern.count("V") != 1:
-                raise ValueError(f"measure_check {self.measure_check!r} needs {size} W and one V in the pattern")
+                raise ValueError(f"measure_check '{self.measure_check}' needs {size} W and one V in the pattern")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +73,8 @@ class Label:
         return Measured("".join(digits[place] for place in self.item) or None, decimal(amount, self.decimals))
 
 
-def label(rule: MeasureRule) -> Label:
-    """Make a rule ready."""
+def label(rule: MeasureRule, usual: int) -> Label:
+    """Make a rule ready; `usual` decimals where it says none."""
     pattern = rule.pattern
     return Label(
         shape=re.compile(re.sub("[xPWVC]", "[0-9]", pattern)),
@@ -84,7 +82,7 @@ def label(rule: MeasureRule) -> Label:
         measure=_places(pattern, "W"),
         verifier=pattern.index("V") if rule.measure_check else None,
         check=rule.measure_check,
-        decimals=rule.decimals,
+        decimals=usual if rule.decimals is None else rule.decimals,
         checked=pattern.endswith("C"),
     )
 

@@ -13,13 +13,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Annotated, Literal
 
 from loyalty.codes import decode, totp
 from loyalty.codes.check_digit import has_check_digit
 from loyalty.codes.kinds import Cashier, Certificate, Code, Coupon, Invalid, MemberCard, ProductPrice, ProductWeight
 from loyalty.codes.measure import Label, Measured, MeasureRule, label
 from loyalty.codes.phone import Region
+from loyalty.strict import Check, between
 
 _PATTERN = re.compile(r"[0-9x]+C?|C", re.ASCII)
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*", re.ASCII)
@@ -42,11 +43,15 @@ class Rule:
         if bool(self.pattern) == bool(self.regex):
             raise ValueError('a rule has either "pattern" or "regex"')
         if self.pattern and not _PATTERN.fullmatch(self.pattern):
-            raise ValueError(f"pattern {self.pattern!r}: only digits, x (any digit) and one C (check digit) at the end")
+            raise ValueError(f"pattern '{self.pattern}': only digits, x (any digit) and one C (check digit) at the end")
         try:
             re.compile(self.regex, re.ASCII)
         except (re.error, OverflowError) as error:
-            raise ValueError(f"regex {self.regex!r}: {error}") from error
+            raise ValueError(f"regex '{self.regex}': {error}") from error
+
+
+HexKey = Annotated[str, Check(lambda key: bool(_HEX.fullmatch(key)), "must be pairs of hexadecimal digits")]
+CodePage = Annotated[str, Check(decode.is_code_page, "must be a code page like windows-1251")]
 
 
 def _doc(text: str) -> dict[str, str]:
@@ -83,29 +88,29 @@ class CodeRules:
             '"https://example.org/card?m={id}&t={totp_timestamp_seconds}&c={totp_value_0}"'
         ),
     )
-    key_hex: str = field(
-        default="", repr=False, metadata=_doc("The secret key of these codes, in hex. Keep it secret.")
+    key_hex: HexKey = field(
+        default="",
+        repr=False,
+        metadata=_doc("The secret key of these codes, in hex; this file must stay private then."),
     )
-    period_s: int = field(default=30, metadata=_doc("Seconds that a code is shown."))
-    digits: int = field(default=6, metadata=_doc("Digits of its password."))
-    window_s: int = field(default=60, metadata=_doc("How many seconds old, or early, a code may be."))
+    period_s: Annotated[int, between(1, 86_400)] = field(default=30, metadata=_doc("Seconds that a code is shown."))
+    digits: Annotated[int, between(4, 10)] = field(default=6, metadata=_doc("Digits of its password."))
+    window_s: Annotated[int, between(0, 86_400)] = field(
+        default=60, metadata=_doc("How many seconds old, or early, a code may be.")
+    )
     region: Region = field(
-        default="RU", metadata=_doc("Whose telephone numbers are typed without a country: RU, KZ or BY.")
+        default="RU", metadata=_doc("Whose telephone numbers are typed without their country: RU, KZ or BY.")
     )
-    fallback_encoding: str = field(default="windows-1251", metadata=_doc("The code page of texts that are not UTF-8."))
+    fallback_encoding: CodePage = field(
+        default="windows-1251", metadata=_doc("The code page of texts that are not UTF-8.")
+    )
 
     def __post_init__(self) -> None:
         if bool(self.wallet_template) != bool(self.key_hex):
             raise ValueError("wallet_template and key_hex go together")
-        wrong = totp.mistake_in(self.wallet_template) if self.wallet_template else None
-        if wrong:
-            raise ValueError(f"wallet_template {wrong}")
-        if not _HEX.fullmatch(self.key_hex):
-            raise ValueError("key_hex must be pairs of hexadecimal digits")
-        if not 1 <= self.period_s <= 86_400 or not 0 <= self.window_s <= 86_400 or not 4 <= self.digits <= 9:
-            raise ValueError("period_s must be 1-86400, window_s 0-86400, digits 4-9")
-        if not decode.is_code_page(self.fallback_encoding):
-            raise ValueError("fallback_encoding must be a code page like windows-1251")
+        missing = totp.place_amiss(self.wallet_template) if self.wallet_template else None
+        if missing:
+            raise ValueError(f"wallet_template needs {missing} once")
 
     @cached_property
     def book(self) -> RuleBook:
@@ -158,11 +163,15 @@ class RuleBook:
             ("coupon", rules.coupon),
             ("certificate", rules.certificate),
         )
-        labels = (("weight", rules.weight), ("price", rules.price))
+        labels = (("weight", rules.weight, 3), ("price", rules.price, 2))
         wallet = totp.wallet(rules.wallet_template, rules.key_hex, rules.period_s, rules.digits, rules.window_s)
         return cls(
             tuple(_ready(site, place, rule) for site, given in sites for place, rule in enumerate(given)),
-            tuple((f"{kind}[{place}]", label(rule)) for kind, given in labels for place, rule in enumerate(given)),
+            tuple(
+                (f"{kind}[{place}]", label(rule, usual))
+                for kind, given, usual in labels
+                for place, rule in enumerate(given)
+            ),
             wallet if rules.wallet_template else None,
         )
 

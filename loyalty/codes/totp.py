@@ -66,7 +66,7 @@ class Wallet:
 
 
 def wallet(template: str, key_hex: str, period: int, digits: int, window: int) -> Wallet:
-    """Make the reader of a template that `mistake_in` finds nothing wrong with."""
+    """Make the reader of a template in which `place_amiss` finds nothing amiss."""
     shape, at = "", 0
     names = {
         "{id}": r"(?P<id>[^\x00-\x1f]+?)",
@@ -84,15 +84,11 @@ def wallet(template: str, key_hex: str, period: int, digits: int, window: int) -
     return Wallet(expression, bool(literal), bytes.fromhex(key_hex), period, digits, window)
 
 
-def mistake_in(template: str) -> str | None:
-    """Say what a template lacks, or None."""
+def place_amiss(template: str) -> str | None:
+    """Name a place that the template lacks or has twice, or None."""
     places = _PLACES.findall(template)
-    for needed in ("{id}", "{totp_value_0}"):
-        if places.count(needed) != 1:
-            return f"needs {needed} once"
-    if any(places.count(each) > 1 for each in places):
-        return "has a place twice"
-    return None
+    lacking = [needed for needed in ("{id}", "{totp_value_0}") if needed not in places]
+    return next((each for each in (*lacking, *places) if places.count(each) != 1), None)
 
 
 def _seconds(parts: dict[str, str]) -> int | None:
