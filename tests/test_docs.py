@@ -20,6 +20,7 @@ import pytest
 from agent import problems
 from agent.api import refusals
 from agent.cli import main as tillmate
+from drivers import registry
 from drivers.base import DeviceGone, Driver
 from loyalty_server.cli import main as tillmate_server
 
@@ -192,6 +193,18 @@ CASES_ALONE = {  # a cash register sends no case files
 def test_refusals_of_the_engine_are_all_there() -> None:
     texts = tomllib.loads((REPO / "loyalty/en.toml").read_text(encoding="utf-8"))
     assert rows(REPO / "docs/pos.md", "From the programme,").keys() == texts["refusal"].keys() - CASES_ALONE
+
+
+# Printers
+
+
+def test_the_printer_tables_are_taken_and_every_driver_has_one() -> None:
+    page = (REPO / "docs/printers.md").read_text(encoding="utf-8")
+    tables = [tomllib.loads(block)["printer"][0] for block in re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)]
+    for table in tables:
+        driver = registry.find("printer", table["driver"])
+        driver.options(**table["options"])  # raises for wrong keys and values
+    assert {table["driver"] for table in tables} == set(registry.names("printer"))
 
 
 # Sentences of the screen
