@@ -24,6 +24,7 @@ from agent.clock import Clock
 from agent.config import Config
 from agent.health import Health, Watchdog, http_answers
 from agent.print_command import print_commands
+from agent.print_decisions import PrintDecisions
 from agent.service import notify, watchdog_seconds
 from agent.situation import Situation
 from agent.sync.programme import ProgrammeBook
@@ -168,7 +169,8 @@ def _assemble(base: Base, undo: ExitStack) -> App:
     server = Server(base.config.api.port, lambda port: make_app(backend, port), base.hub)
     port = server.bind()
     undo.callback(server.close)
-    printing = print_commands(printers, base.queue, base.open_reader)
+    decisions = PrintDecisions({name: desk.loop for name, desk in printers.items()}, base.queue, base.open_reader)
+    printing = print_commands(printers, base.queue, decisions)
     admin = AdminSocket(base.config.folder / "admin.sock", {**commands(backend, port), **printing})
     admin.bind()
 

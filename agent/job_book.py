@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
 from drivers.printers.escpos.status import Problem
 from loyalty.errors import TillmateError
@@ -29,9 +29,6 @@ Note = Literal[
     "late",
 ]
 """Why a job is in its state, beside the printer's own problems."""
-
-IN_PRINTER: Final = "in_printer"
-"""Note of a held job whose bytes the printer has."""
 
 
 class Writer(Protocol):

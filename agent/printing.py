@@ -17,14 +17,16 @@ later. Before the next job the printer is freed of the one that may have been cu
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from agent.clock import Clock
-from agent.job_book import IN_PRINTER, JobBook, Note, Writer
+from agent.job_book import JobBook, Note, Writer
 from agent.link import Link
 from agent.messages import LinkChanged
 from agent.print_doubts import Doubts, number_of
@@ -37,11 +39,9 @@ from drivers.printers.escpos.profile import Profile
 from drivers.printers.escpos.raster import Picture
 from drivers.printers.escpos.recovery import flush
 from drivers.printers.escpos.status import Condition, Problem
-from offline_queue.print_jobs import Job
+from offline_queue.print_jobs import IN_PRINTER, Job
 from offline_queue.reader import Reader
 from receipt_templates.document import from_json
-
-__all__ = ["IN_PRINTER", "PrintLoop", "PrinterSettings"]
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,7 @@ _LOOK_EVERY = 3.0
 _LOOK_EVERY_SILENT = 30.0
 _HELD_TURN = 1.0
 _STOP_WITHIN = 0.5
+_WITHDRAW_WITHIN = 2.0
 _MENDED_BY_HAND: Final = ("cutter", "error")
 
 
@@ -63,6 +64,16 @@ class PrinterSettings:
     answers: bool = True
     logo: Picture | None = None
     lacking: Literal["picture", "refuse"] = "picture"
+
+
+@dataclass(frozen=True)
+class _Out:
+    """A job that is under way."""
+
+    job: Job
+    payload: bytes
+    talk: PrinterTalk
+    waiting: Waiting
 
 
 class PrintLoop:
@@ -89,10 +100,17 @@ class PrintLoop:
         self._doubts = Doubts()
         self._spoke = self._told = False  # it has answered, and told the end of a job, since the agent began
         self._told_to_go_on = clock.monotonic()
+        self._withdrawals: queue.SimpleQueue[tuple[int, Future[bool]]] = queue.SimpleQueue()
 
     def wake(self) -> None:
         """There is a new job."""
         self._wake.set()
+
+    def withdraw(self, job: int) -> Future[bool]:
+        """Make the printer forget a held job that it has; True = it did, and the job is dropped. For any thread."""
+        wanted: Future[bool] = Future()
+        self._withdrawals.put((job, wanted))
+        return wanted
 
     def run(self, stop: threading.Event) -> None:
         """Print until `stop`."""
@@ -153,16 +171,16 @@ class PrintLoop:
             return False
         if stop.is_set() or not self._book.set(job.id, "sending"):
             return False
-        waiting = Waiting(self._clock, self._patience, talk, spoke=self._spoke)
+        out = _Out(job, payload, talk, Waiting(self._clock, self._patience, talk, spoke=self._spoke))
         try:
             self._hand_over(payload + self._end_of(job, talk), talk, stop)
-            self._await(job, payload, talk, waiting, stop)
+            self._await(out, stop)
         except DeviceRefused:
             self._hold(job, "refused")
             raise
         except DeviceError as error:
             note: Note = "stalled" if isinstance(error, DeviceStalled) else "connection_lost"
-            self._doubt(job, payload, note, whole=waiting.held)
+            self._doubt_of(out, note)
             raise
         return True
 
@@ -218,54 +236,73 @@ class PrintLoop:
             else:
                 return
 
-    def _await(self, job: Job, payload: bytes, talk: PrinterTalk, waiting: Waiting, stop: threading.Event) -> None:
+    def _await(self, out: _Out, stop: threading.Event) -> None:
         """Find out what becomes of a job that has been sent."""
         if not self._settings.answers:
-            self._settle(job, "sent", "handed_over")
+            self._settle(out.job, "sent", "handed_over")
             return
-        waiting.begin()
-        while not talk.printed:
+        out.waiting.begin()
+        while not out.talk.printed:
             if stop.is_set():
-                self._part(job, payload, talk, waiting)
+                self._part(out)
                 return
-            self._listen(talk, _TURN)
-            if talk.printed or not waiting.time_to_ask():
-                continue
-            condition = talk.ask()
-            self._mend(talk, condition)
-            self._show(condition)
-            verdict = waiting.judge(condition)
-            if verdict == "held":
-                self._book.set(job.id, "held", IN_PRINTER)
-            elif verdict == "unknown":
-                self._doubt(job, payload, "silent", whole=waiting.held)
-                return
-            elif verdict == "sent":
-                self._untold(job, payload, talk, waiting)
+            self._listen(out.talk, _TURN)
+            if self._withdrawn(out) or self._given_up(out):
                 return
         self._told = True
-        self._settle(job, "printed")
+        self._settle(out.job, "printed")
 
-    def _untold(self, job: Job, payload: bytes, talk: PrinterTalk, waiting: Waiting) -> None:
-        """The printer is well and does not say that it has printed: it never does, or this time it got lost."""
-        if self._told:
-            self._doubt(job, payload, "silent", whole=waiting.held)
-            return
-        self._doubts.late += talk.fences and not talk.numbers
-        talk.numbers = False
-        self._settle(job, "sent", "no_fence" if talk.speaks else "no_answers")
+    def _given_up(self, out: _Out) -> bool:
+        """From time to time ask how the printer is; True: no more will be heard of the job."""
+        if out.talk.printed or not out.waiting.time_to_ask():
+            return False
+        condition = out.talk.ask()
+        self._mend(out.talk, condition)
+        self._show(condition)
+        verdict = out.waiting.judge(condition)
+        if verdict == "held":
+            self._book.set(out.job.id, "held", IN_PRINTER)
+        elif verdict == "unknown" or (
+            verdict == "sent" and self._told
+        ):  # it does tell the end of jobs: this one got lost
+            self._doubt_of(out, "silent")
+        elif verdict == "sent":
+            self._untold(out)
+        return verdict in ("unknown", "sent")
 
-    def _part(self, job: Job, payload: bytes, talk: PrinterTalk, waiting: Waiting) -> None:
+    def _withdrawn(self, out: _Out) -> bool:
+        """Do as `withdraw` asked. A printer that forgets may have printed a part, and tells no end of it."""
+        done = False
+        while not self._withdrawals.empty():
+            wanted, answer = self._withdrawals.get()
+            if wanted == out.job.id and out.waiting.held and self._settings.profile.job_numbers and not done:
+                done = out.talk.withdraw(_WITHDRAW_WITHIN) and not out.talk.printed
+            answer.set_result(wanted == out.job.id and done)
+        if done:
+            self._doubts.flush = flush(out.payload, whole=False)
+            self._book.set(out.job.id, "failed", "dropped")
+        return done
+
+    def _untold(self, out: _Out) -> None:
+        """The printer is well and never says that it has printed."""
+        self._doubts.late += out.talk.fences and not out.talk.numbers
+        out.talk.numbers = False
+        self._settle(out.job, "sent", "no_fence" if out.talk.speaks else "no_answers")
+
+    def _part(self, out: _Out) -> None:
         """The agent stops while the job is being printed: a last moment to hear of it."""
-        self._listen(talk, _STOP_WITHIN)
-        if talk.printed:
-            self._book.set(job.id, "printed")
+        self._listen(out.talk, _STOP_WITHIN)
+        if out.talk.printed:
+            self._book.set(out.job.id, "printed")
         else:
-            self._doubt(job, payload, "interrupted", whole=waiting.held)
+            self._doubt_of(out, "interrupted")
 
     def _settle(self, job: Job, state: Literal["printed", "sent"], note: Note = "") -> None:
         self._book.set(job.id, state, note)
         self._doubts.open = False
+
+    def _doubt_of(self, out: _Out, note: Note) -> None:
+        self._doubt(out.job, out.payload, note, whole=out.waiting.held)
 
     def _doubt(self, job: Job, payload: bytes | None, note: Note, *, whole: bool) -> bool:
         fenced = not self._settings.profile.job_numbers

@@ -7,7 +7,8 @@ TillmateError
 ├── QueueFull              nothing was written: say so at the till, promise nothing
 │   └── QueueClosed        the agent is stopping
 ├── QueueUnclaimed         no device, no epoch yet: there is nothing to number rows in
-└── UnknownJob             no such print job
+├── UnknownJob             no such print job
+└── JobNotNow              the print job is in a state that does not allow it
 """
 
 from __future__ import annotations
@@ -55,3 +56,9 @@ class UnknownJob(TillmateError):
     """There is no print job with this id."""
 
     code = "unknown_job"
+
+
+class JobNotNow(TillmateError):
+    """The print job is in a state that does not allow it; `state` and `note` say which."""
+
+    code = "job_not_now"

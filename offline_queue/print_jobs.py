@@ -2,16 +2,22 @@
 
 queued -> sending -> printed (the printer said so) | sent (it cannot say) | held (paper, cover; will go on)
                    | unknown (the connection broke in the middle; only a person sends it again) | failed
-A job that was `sending` when the agent died is `unknown` from the next start on.
+A job that was `sending` when the agent died is `unknown` from the next start on. What a person decides about a job is in
+its note: `repeated` (a copy was ordered) or `dropped`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-from offline_queue.errors import UnknownJob
+from offline_queue.errors import JobNotNow, UnknownJob
 from offline_queue.transaction import Transaction
+
+IN_PRINTER: Final = "in_printer"
+"""Note of a held job whose bytes the printer has."""
+
+_OVER = ("printed", "sent", "unknown", "failed")
 
 JobState = Literal["queued", "sending", "printed", "sent", "held", "unknown", "failed"]
 
@@ -70,13 +76,68 @@ class SetJob:
     note: str = ""
 
     def apply(self, transaction: Transaction) -> None:
-        """Raises UnknownJob."""
-        if transaction.one("SELECT 1 FROM print_jobs WHERE id = ?", (self.id,)) is None:
-            raise UnknownJob(f"there is no print job {self.id}", id=self.id)
-        transaction.run(
-            "UPDATE print_jobs SET state = ?, note = ?, changed_at = ? WHERE id = ?",
-            (self.state, self.note, transaction.now.isoformat(), self.id),
-        )
+        """Raises UnknownJob, and JobNotNow for a job that was to be sent and has been dropped meanwhile."""
+        old = _find(transaction, self.id)
+        if self.state == "sending" and old.state not in ("queued", "held"):
+            raise _not_now(old, "is not waiting any more")
+        _set(transaction, self.id, self.state, self.note)
+
+
+@dataclass(frozen=True)
+class RepeatJob:
+    """A person wants the receipt of a job that is over once more; `document` is the copy. The result is the new job's id."""
+
+    id: int
+    document: bytes
+
+    def apply(self, transaction: Transaction) -> int:
+        """Raises UnknownJob, and JobNotNow while the job itself may still be printed."""
+        old = _find(transaction, self.id)
+        if old.state not in _OVER:
+            raise _not_now(old, "may still be printed")
+        _set(transaction, old.id, old.state, "repeated")
+        return add(transaction, NewJob(old.printer, self.document, old.sale_id))
+
+
+@dataclass(frozen=True)
+class DropJob:
+    """A person does not want the job printed, or has seen what came of it."""
+
+    id: int
+
+    def apply(self, transaction: Transaction) -> None:
+        """Raises UnknownJob, and JobNotNow where the printer has the job or nothing is left to decide."""
+        old = _find(transaction, self.id)
+        if old.note == IN_PRINTER or old.state not in ("queued", "held", "unknown", "failed"):
+            raise _not_now(old, "cannot be dropped")
+        _set(transaction, old.id, "failed" if old.state in ("queued", "held") else old.state, "dropped")
+
+
+@dataclass(frozen=True)
+class _Old:
+    id: int
+    printer: str
+    sale_id: str | None
+    state: JobState
+    note: str
+
+
+def _find(transaction: Transaction, job: int) -> _Old:
+    found = transaction.one("SELECT id, printer, sale_id, state, note FROM print_jobs WHERE id = ?", (job,))
+    if found is None:
+        raise UnknownJob(f"there is no print job {job}", id=job)
+    return _Old(*found)
+
+
+def _not_now(job: _Old, why: str) -> JobNotNow:
+    return JobNotNow(f"print job {job.id} {why}", id=job.id, state=job.state, note=job.note)
+
+
+def _set(transaction: Transaction, job: int, state: JobState, note: str) -> None:
+    transaction.run(
+        "UPDATE print_jobs SET state = ?, note = ?, changed_at = ? WHERE id = ?",
+        (state, note, transaction.now.isoformat(), job),
+    )
 
 
 @dataclass(frozen=True)

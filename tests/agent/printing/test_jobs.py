@@ -12,7 +12,7 @@ import pytest
 
 from agent.clock import SystemClock
 from agent.print_patience import Patience
-from agent.printing import IN_PRINTER, PrinterSettings, PrintLoop
+from agent.printing import PrinterSettings, PrintLoop
 from agent.status import Status
 from agent.threads import Worker, end
 from agent.watch import HANGS_AFTER, LONGEST, Watch, WatchedPrinter
@@ -22,6 +22,7 @@ from drivers.printers.escpos.profile import load_profile
 from drivers.printers.escpos.status import FENCE
 from loyalty.wire import Enrolment
 from offline_queue import NewJob, QueueEnrolment, SetJob
+from offline_queue.print_jobs import IN_PRINTER
 from receipt_templates.document import Document, Text, to_json
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+
 from .bench import Bench, Fault, Killed
 
 if TYPE_CHECKING:
@@ -115,12 +116,8 @@ def test_no_receipt_is_lost_doubled_or_lied_about(row: str, store: Store, size: 
         bench = Bench(store, PROFILES[run % len(PROFILES)])
         names = [f"{row} {run} {place}" for place in ("первый", "второй", "третий")]
         byte = chance.randint(0, bench.length(names[1]))
-        happens = ROWS[row](bench, chance)
         first, second, third = names
-        bench.world.after(1.0, lambda b=bench, n=first: b.add(n))
-        bench.world.after(20.0, lambda b=bench, f=Fault(byte, happens): setattr(b, "fault", f))
-        bench.world.after(20.0, lambda b=bench, n=second: b.add(n))
-        bench.world.after(20.0 + chance.uniform(0.0, 120.0), lambda b=bench, n=third: b.add(n))
+        _plan(bench, names, Fault(byte, ROWS[row](bench, chance)), chance.uniform(0.0, 120.0))
         bench.run()
         states = bench.states()
         told = f"run {run} byte {byte} of {bench.profile_name}: {states}, {[piece.text for piece in bench.pieces]}"
@@ -137,3 +134,15 @@ def test_no_receipt_is_lost_doubled_or_lied_about(row: str, store: Store, size: 
         doubtful += state == "unknown"
     assert doubtful > 0 or row in CERTAIN
     assert any(SAYS.get(row, "") in text for text in said)
+
+
+def _plan(bench: Bench, names: list[str], fault: Fault, later: float) -> None:
+    """One receipt before the fault, one that meets it, and one some time after."""
+
+    def begin_the_second() -> None:
+        bench.fault = fault
+        bench.add(names[1])
+
+    bench.world.after(1.0, lambda: bench.add(names[0]))
+    bench.world.after(20.0, begin_the_second)
+    bench.world.after(20.0 + later, lambda: bench.add(names[2]))
