@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from agent import __version__, printer_cli, programme_cli, receipt_cli
+from agent import __version__, code_cli, printer_cli, programme_cli, receipt_cli
 from agent.config import DEFAULT_PATH, Config, ConfigError, load
 from agent.config import example as config_example
 from loyalty.errors import TillmateError
@@ -45,6 +45,7 @@ def main(context: click.Context, config_path: Path | None) -> None:
     context.obj = config_path or Path(os.environ.get(_ENVIRONMENT) or DEFAULT_PATH)
 
 
+main.add_command(code_cli.code)
 main.add_command(programme_cli.programme)
 main.add_command(programme_cli.quote)
 main.add_command(receipt_cli.receipt)

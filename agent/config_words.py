@@ -14,9 +14,9 @@ from loyalty.i18n import Language, text
 from loyalty.strict import Mistake
 
 _SENTENCES = (
-    "near", "unknown", "missing", "one_of_near", "one_of", "like", "not", "between", "at_least", "finite",
-    "folder", "name", "origin", "rule", "url", "code_page", "hex", "label_check", "label_pattern", "rule_pattern", "rule_regex",
-    "wallet_once", "wallet_pair",
+    "code_page", "near", "unknown", "missing", "one_of_near", "one_of", "like", "not", "between", "at_least",
+    "finite", "folder", "name", "origin", "rule", "url", "hex", "label_check", "label_pattern", "rule_pattern",
+    "rule_regex", "wallet_once", "wallet_pair",
 )  # fmt: skip
 _OF_PROGRAMMES = (
     "brace", "choices", "currency", "empty", "engine_name", "first_tier", "give", "group", "id", "life",

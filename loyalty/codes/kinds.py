@@ -252,26 +252,26 @@ class Reading:
 
     def table(self) -> dict[str, object]:
         """The reading as one JSON object."""
+        return {"class": self.code.name, "fields": self.fields(), "aim": self.aim, "why": list(self.why)}
+
+    def fields(self) -> dict[str, Plain]:
+        """What was found, under the names of JSON."""
         found = fields_of(self.code)
         if self.recovered is not None:
             found |= {"recovered": self.recovered, "layout": "ru"}
-        return {"class": self.code.name, "fields": found, "aim": self.aim, "why": list(self.why)}
+        return found
 
 
 def fields_of(code: Code) -> dict[str, Plain]:
     """The fields that are there, under their names in JSON."""
     found: dict[str, Plain] = {}
-    for name in _names(type(code)):
+    for name in _NAMES[type(code)]:
         value = getattr(code, name)
         if name == "others":
             found |= {f"ai{ai}": text for ai, text in value}
         elif value is not None:
             found[name] = value
     return found
-
-
-def _names(kind: type[Code]) -> tuple[str, ...]:
-    return _NAMES[kind]
 
 
 _KINDS: tuple[type[Code], ...] = (

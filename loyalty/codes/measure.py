@@ -15,7 +15,7 @@ from loyalty.codes.check_digit import has_check_digit, price_verifier_4, price_v
 from loyalty.codes.gs1 import decimal
 from loyalty.strict import between
 
-MeasureCheck = Literal["", "GS1 price-verifier 4", "GS1 price-verifier 5"]
+MeasureCheck = Literal["GS1 price-verifier 4", "GS1 price-verifier 5"]
 
 _PATTERN = re.compile(r"[0-9xPWV]*W[0-9xPWV]*C?", re.ASCII)
 _CHECKS: dict[MeasureCheck, tuple[int, Callable[[str], int]]] = {
@@ -30,7 +30,7 @@ class MeasureRule:
 
     pattern: str
     decimals: Annotated[int, between(0, 6)] | None = None  # 3 for a weight, 2 for a price
-    measure_check: MeasureCheck = ""
+    measure_check: MeasureCheck | None = None
 
     def __post_init__(self) -> None:
         if not _PATTERN.fullmatch(self.pattern):
@@ -56,8 +56,8 @@ class Label:
     shape: re.Pattern[str]
     item: tuple[int, ...]
     measure: tuple[int, ...]
-    verifier: int | None
-    check: MeasureCheck
+    verifier: int
+    verified: Callable[[str], int] | None
     decimals: int
     checked: bool
 
@@ -68,7 +68,7 @@ class Label:
         if self.checked and not has_check_digit(digits):
             return "check_digit"
         amount = "".join(digits[place] for place in self.measure)
-        if self.verifier is not None and _CHECKS[self.check][1](amount) != int(digits[self.verifier]):
+        if self.verified is not None and self.verified(amount) != int(digits[self.verifier]):
             return "measure_check"
         return Measured("".join(digits[place] for place in self.item) or None, decimal(amount, self.decimals))
 
@@ -80,8 +80,8 @@ def label(rule: MeasureRule, usual: int) -> Label:
         shape=re.compile(re.sub("[xPWVC]", "[0-9]", pattern)),
         item=_places(pattern, "P"),
         measure=_places(pattern, "W"),
-        verifier=pattern.index("V") if rule.measure_check else None,
-        check=rule.measure_check,
+        verifier=pattern.find("V"),
+        verified=_CHECKS[rule.measure_check][1] if rule.measure_check else None,
         decimals=usual if rule.decimals is None else rule.decimals,
         checked=pattern.endswith("C"),
     )
