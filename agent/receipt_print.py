@@ -92,7 +92,7 @@ def agent_runs(socket: Path) -> bool:
     try:
         call(socket, {"do": "status"})
     except AdminUnreachable as error:
-        if isinstance(error.__cause__, FileNotFoundError | ConnectionRefusedError):
+        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError | ConnectionRefusedError):
             return False
         raise
     return True

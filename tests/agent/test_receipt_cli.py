@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from agent import config
+from agent.api.admin_socket import call as call_agent
 from agent.app import build
 from agent.cli import main
 from agent.clock import SystemClock
@@ -315,3 +316,36 @@ def test_through_the_agent_it_is_a_job_of_the_queue(
     ended = receipt("print", "sale", "--config", file)
     assert (ended.exit_code, ended.output) == (0, "Printer receipt, job 2: waits for the printer (cover open).\n")
     threads.end(stop)
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ({"templates": "/nowhere/at/all"}, "The shop's receipt templates cannot be read"),
+        ({"logo": "/nowhere/logo.png"}, "The logo cannot be read"),
+    ],
+)
+def test_the_agent_works_without_templates_and_logo_that_it_cannot_read_and_says_so(
+    make_config: MakeConfig, threads: Threads, until: Until, keys: dict[str, str], sentence: str
+) -> None:
+    file = make_config(**keys)
+    agent = build(config.load(file), SystemClock())
+    stop = threads.start(lambda stop: agent.run(stop) and None)
+    socket_of_agent = file.parent / "state" / "admin.sock"
+    until(socket_of_agent.exists)
+    parts = call_agent(socket_of_agent, {"do": "status"})["status"]["parts"]
+    threads.end(stop)
+    assert any(part["part"] == "receipt" and sentence in part["text"]["en"] for part in parts)
+
+
+def test_the_logo_is_printed_and_letters_are_refused_where_the_config_says_so(
+    receipt: Call, make_config: MakeConfig, virtual_printer: VirtualPrinter, tmp_path: Path
+) -> None:
+    logo = tmp_path / "logo.png"
+    Image.new("L", (120, 40), 0).save(logo)
+    file = make_config(printer=virtual_printer.port, logo=logo)
+    assert receipt("print", "balance", "--config", file).exit_code == 0
+    assert virtual_printer.papers[0].startswith("[picture 120x40]")
+    file = make_config(printer=virtual_printer.port, profile="simple", lacking="refuse")
+    ended = receipt("print", "balance", "--language", "ru", "--config", file)
+    assert (ended.exit_code, "no letters for" in ended.stderr) == (2, True)

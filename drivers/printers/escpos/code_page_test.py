@@ -1,8 +1,9 @@
 """The page that finds out what a printer really has: code pages by slot, letters on a line, QR codes of its own.
 
 Profiles are written for models, and clones lie about theirs. So the same Russian line is printed through every pair of
-slot and code page that any profile knows, each with its number; a person says which lines read right. Then come ruled
-lines, each ending in the number of letters that it has, and a QR code by the printer's own command.
+slot and code page that any profile knows, each with its number; a person says which lines read right. The likely ones come
+once more behind FS ., for clones that start in a two-byte mode which eats Cyrillic letters in pairs. Then come ruled lines,
+each ending in the number of letters that it has, and a QR code by the printer's own command.
 
     page = setup_page(profile)
     printer.write(page.job, timeout)
@@ -33,17 +34,20 @@ RULERS: Final = {58: (30, 32, 35), 80: (42, 44, 48)}
 _BEST_FIRST = ("cp1251", "cp866", "cp855")
 """CP1251 has the quotes and the dash, CP866 is everywhere."""
 
+_OF_CLONES = ("cp1251", "cp866")
+_LEAVE_CHINESE = b"\x1c."
 _HEADS = {30: 360, 32: 384, 35: 420, 42: 512, 44: 528, 48: 576}  # dots, by letters
 _RUSSIAN = "абвгдежзийклмнопрстуфхцчшщъыьэюяё"
 
 
 @dataclass(frozen=True)
 class SetupPage:
-    """The bytes, and what the numbers on the paper stand for: line 1 is `lines[0]`."""
+    """The bytes, and what the numbers on the paper stand for: line 1 is `lines[0]`, line `plain` + 1 the first behind FS ."""
 
     base: Profile
     width_mm: int
     lines: tuple[Page, ...]
+    plain: int
     rulers: tuple[int, ...]
     job: bytes
 
@@ -60,20 +64,30 @@ class SetupPage:
         """
         if columns not in self.rulers or not set(right) <= set(range(1, len(self.lines) + 1)):
             raise LookupError(f"there are the lines 1 to {len(self.lines)} and the rulers {self.rulers}")
-        found = sorted((self.lines[number - 1] for number in dict.fromkeys(right)), key=_rank)
+        found = sorted({self.lines[number - 1] for number in right}, key=_rank)
+        chinese = bool(right) and all(number > self.plain for number in right)
         pages = (*found, *(page for page in self.base.pages if not _is_russian(page) and not found))
         paper = {str(self.width_mm): _size(self.base, self.width_mm, columns)}
-        return replace(self.base, title=title, pages=pages or (Page("cp437", 0),), paper=paper, native_qr=qr)
+        return replace(
+            self.base,
+            title=title,
+            pages=pages or (Page("cp437", 0),),
+            paper=paper,
+            native_qr=qr,
+            leaves_chinese_mode=chinese or (self.base.leaves_chinese_mode and not right),
+        )
 
 
 def setup_page(base: Profile, width_mm: int, lines: Iterable[Page] = ()) -> SetupPage:
     """The page for a printer that may be like `base`, on that paper. `lines`: what to try; else all that is known."""
     tried = tuple(lines) or known_pages()
     rulers = tuple(sorted({*RULERS[width_mm], *(_fits(base, width_mm))}))
-    job = bytearray(b"\x1b@" + (b"\x1c." if base.leaves_chinese_mode else b""))
-    for number, page in enumerate(tried, 1):
+    again = tuple(page for page in tried if page.codec in _OF_CLONES)
+    job = bytearray(b"\x1b@")
+    for number, page in enumerate((*tried, *again), 1):
+        job += _LEAVE_CHINESE if number == len(tried) + 1 else b""
         job += b"\x1bt" + bytes([page.slot]) + f"{number:>2} ".encode("ascii") + _line(page) + b"\n"
-    return SetupPage(base, width_mm, tried, rulers, bytes(job) + _rest(base, width_mm, rulers))
+    return SetupPage(base, width_mm, (*tried, *again), len(tried), rulers, bytes(job) + _rest(base, width_mm, rulers))
 
 
 def _rest(base: Profile, width_mm: int, rulers: Sequence[int]) -> bytes:
