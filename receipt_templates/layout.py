@@ -30,7 +30,7 @@ from receipt_templates.document import (
 from receipt_templates.printable import NO_BREAK_SPACE
 from receipt_templates.wrapping import balanced, breaks_a_word, unorphaned, wrap
 
-BAR_CELLS = 20
+BAR_CELLS = 20  # fewer where the paper is very narrow
 SMALL_WIDTH, WIDTH = 9, 12  # dots of a letter of font B and of font A
 _FULL, _EMPTY = "█", "░"
 _BULLET = "• "
@@ -175,8 +175,9 @@ class _Paper:
 
     def _bar(self, share_bp: int) -> str:
         """Blocks where the printer has them, else a bar that brackets hold together."""
-        full = share_bp * BAR_CELLS // 10000
-        blocks = _FULL * full + _EMPTY * (BAR_CELLS - full)
+        cells = max(min(BAR_CELLS, self.columns["A"] - len(f"[] 100{self.percent}")), 1)
+        full = share_bp * cells // 10000
+        blocks = _FULL * full + _EMPTY * (cells - full)
         bar = self.spell(blocks)
         return f"{bar if bar == blocks else f'[{bar}]'} {share_bp // 100}{self.percent}"
 
@@ -184,7 +185,7 @@ class _Paper:
         """Big boxes in as few rows as there must be, of like length."""
         stamped = _STAMPED[self.spell(_STAMPED[0]) != _STAMPED[0]]
         boxes = [stamped] * filled + [_NOT_STAMPED] * (of - filled)
-        rows = -(-of // (self.columns["A"] // 2 // len(stamped)))
+        rows = -(-of // max(self.columns["A"] // 2 // len(stamped), 1))
         each = -(-of // rows)
         for at in range(0, of, each):
             yield TextRow((Span(0, "".join(boxes[at : at + each])),), width=2, height=2, align="center")

@@ -26,7 +26,7 @@ fonts = st.sampled_from(["A", "B"])
 sizes = st.sampled_from([1, 2])
 elements = st.one_of(
     st.builds(Text, st.text(), st.booleans(), sizes, sizes, st.sampled_from(["left", "center", "right"]), fonts),
-    st.builds(Columns, st.text(), st.text(), st.booleans(), fonts),
+    st.builds(Columns, st.text(), st.text(), st.booleans(), fonts, sizes),
     st.builds(Rule, st.sampled_from("-=*─")),
     st.builds(Progress, st.integers(0, 10000)),
     st.builds(Qr, st.text("ABC:/09", min_size=1), st.text()),

@@ -83,7 +83,7 @@ def test_a_stamp_card_has_all_its_boxes_in_rows_of_like_length(of: int, filled: 
 
 def test_columns_on_one_line_on_more_and_apart() -> None:
     assert lines(Columns("Сумма", "5,00"), columns=16) == ["Сумма       5,00"]
-    assert lines(Columns("Кофе с молоком", "5,00"), columns=16) == ["Кофе с", "молоком     5,00"]
+    assert lines(Columns("Кофе с молоком", "5,00"), columns=16) == ["Кофе", "с молоком   5,00"]
     assert lines(Columns("Итог", "1 234 567,00 р."), columns=16) == ["Итог", " 1 234 567,00 р."]
     assert lines(Columns("", "5,00"), columns=16) == ["            5,00"]
     assert lines(Columns("Шестнадцать букв", ""), columns=16) == ["Шестнадцать букв"]
@@ -97,8 +97,8 @@ def test_blanks_that_fall_at_line_ends_do_not_count_when_a_sentence_is_balanced(
 def test_a_centred_sentence_is_balanced_and_a_long_word_is_broken() -> None:
     sentence = "Третья покупка в месяце — скидка 15\u00a0%"
     assert lines(Text(sentence, align="center"), columns=32) == [
-        "        Третья покупка в",
-        "      месяце — скидка 15\u00a0%",
+        "         Третья покупка",
+        "     в месяце — скидка 15\u00a0%",
     ]
     assert lines(Text("абвгд" * 4), columns=16) == ["абвгдабвгдабвгда", "бвгд"]
     assert lines(Text("один " + "абвгд" * 4, align="center"), columns=16) == [
@@ -112,11 +112,25 @@ def test_no_sign_stands_alone_on_a_line() -> None:
     assert lines(Text("«Шестнадцатибукв»", align="center"), columns=16) == ["«Шестнадцатибук", "       в»"]
     assert lines(Text("Пятнадцатьбукв —— и ещё"), columns=16) == ["Пятнадцатьбукв", "—— и ещё"]
     assert lines(Text("Четырнадцать — и ещё"), columns=14) == ["Четырнадцать —", "и ещё"]
-    assert lines(Text("Двенадцать б « Зерно »"), columns=16) == ["Двенадцать б", "« Зерно »"]
+    assert lines(Text("Двенадцать « Зерно »"), columns=16) == ["Двенадцать", "« Зерно »"]
     assert lines(Columns("Скидка (тринадцать)", "1,00"), columns=16) == [
         "Скидка",
         "(тринадцать)",
         "            1,00",
+    ]
+
+
+def test_a_bullet_hangs_and_no_word_is_left_alone() -> None:
+    assert lines(Text("• день рождения — кофе в подарок"), columns=24) == ["• день рождения — кофе", "  в подарок"]
+    assert lines(Text("Не обменивается на деньги, чеки."), columns=28) == ["Не обменивается", "на деньги, чеки."]
+    assert lines(Text("• a b", align="right"), columns=16) == [" " * 11 + "• a b"]
+
+
+def test_tall_columns_are_tall_on_every_line() -> None:
+    rows = text_rows(Columns("Оплачено картой", "1 234 567,00", bold=True, height=2), 16)
+    assert [(row.line(16), row.height, row.bold) for row in rows] == [
+        ("Оплачено картой", 2, True),
+        ("    1 234 567,00", 2, True),
     ]
 
 
@@ -165,7 +179,7 @@ def test_the_other_elements() -> None:
 def test_big_letters_take_two_columns() -> None:
     assert lines(Text("25 бонусов", width=2, align="center"), columns=32) == [" " * 6 + "25 бонусов"]
     assert lines(Text("25 бонусов", width=2, align="right"), columns=32) == [" " * 12 + "25 бонусов"]
-    assert lines(Text("12 345 бонусов и ещё", width=2), columns=32) == ["12 345 бонусов и", "ещё"]
+    assert lines(Text("12 345 бонусов и ещё", width=2), columns=32) == ["12 345 бонусов", "и ещё"]
 
 
 @pytest.mark.parametrize("columns", [32, 42])

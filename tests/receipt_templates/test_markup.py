@@ -45,6 +45,7 @@ from receipt_templates.printable import printable
         ("~ small", Text("small", font="B")),
         ("<>~* small", Text("small", bold=True, align="center", font="B")),
         ("~ a | b", Columns("a", "b", font="B")),
+        ("^* a | b", Columns("a", "b", bold=True, height=2)),
         ("{logo}", Logo()),
         ("{stamps 4 6}", Stamps(4, 6)),
         ("{stamps 9 6}", Stamps(6, 6)),
