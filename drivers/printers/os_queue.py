@@ -36,10 +36,13 @@ class Options:
     """Which queue."""
 
     queue: str = field(metadata={"doc": "its name, as lpstat -e or Windows shows it"})
+    take_within: float = field(default=30.0, metadata={"doc": "seconds in which it must have taken a receipt"})
 
     def __post_init__(self) -> None:
         if not self.queue or self.queue.startswith("-"):
             raise ValueError(f"queue {self.queue!r}: it needs the name of a queue")
+        if not 0 < self.take_within <= 60:
+            raise ValueError(f"take_within must be more than 0 and at most 60 seconds, not {self.take_within}")
 
 
 class _Spooler(Protocol):
@@ -57,18 +60,19 @@ class _Spooler(Protocol):
 class QueuePrinter:
     """A queue; see drivers.base.Printer. What is written at once is a job of its own."""
 
-    def __init__(self, spooler: _Spooler, name: str) -> None:
-        self._spooler, self._name = spooler, name
+    def __init__(self, spooler: _Spooler, options: Options) -> None:
+        self._spooler, self._name, self._take_within = spooler, options.queue, options.take_within
         self._open = True
 
     def write(self, payload: bytes, timeout: float) -> None:
+        """A busy server may need longer than a printer for its next bytes, and giving up on it leaves a doubt."""
         if not self._open:
             raise DeviceGone(f"printer queue {self._name}: it was closed")
         try:
             self._spooler.check()
         except DeviceGone as error:  # before anything was handed over
             raise DeviceRefused(str(error)) from error
-        self._spooler.hand_over(payload, timeout)
+        self._spooler.hand_over(payload, max(timeout, self._take_within))
 
     def read(self, timeout: float) -> bytes:
         pause(timeout)
@@ -163,7 +167,7 @@ class _Windows:
 def _open(options: Options) -> QueuePrinter:
     spooler = _spooler(options.queue)
     spooler.check()
-    return QueuePrinter(spooler, options.queue)
+    return QueuePrinter(spooler, options)
 
 
 def _spooler(name: str) -> _Spooler:

@@ -217,25 +217,30 @@ def _give_back(way: _Way) -> None:
 
 def _found(options: Options, backend: IBackend | None) -> _Way:
     """The one printer that fits. Raises FileNotFoundError, DeviceRefused and what pyusb raises."""
-    ways = list(_candidates(options, backend))
+    from usb import core
+
+    ways: list[_Way] = []
+    unread: OSError | ValueError = FileNotFoundError(errno.ENOENT, "no such USB printer is plugged in")
+    for device in core.find(find_all=True, backend=backend):
+        try:
+            ways += _meant(options, device)
+        except (OSError, ValueError) as error:  # no right to ask for its serial number, or unplugged this moment
+            unread = error
     if not ways:
-        raise FileNotFoundError(errno.ENOENT, "no such USB printer is plugged in")
+        raise unread
     if len(ways) > 1:
         places = ", ".join(sorted(_port(way.device) for way in ways))
         raise DeviceRefused(f"printer {options}: {len(ways)} fit; name one by its serial number or port: {places}")
     return ways[0]
 
 
-def _candidates(options: Options, backend: IBackend | None) -> Iterator[_Way]:
-    from usb import core
-
-    for device in core.find(find_all=True, backend=backend):
-        serial = options.serial  # asked only of those that fit otherwise: they must be opened for it
-        if not options.fits(f"{device.idVendor:04x}", f"{device.idProduct:04x}", serial, _port(device)):
-            continue
-        way = _way(device, own_class=bool(options.product))
-        if way is not None and (not serial or device.serial_number == serial):
-            yield way
+def _meant(options: Options, device: _Device) -> list[_Way]:
+    """Its way in, or nothing if it is another device."""
+    serial = options.serial  # asked only of those that fit otherwise: they must be opened for it
+    if not options.fits(f"{device.idVendor:04x}", f"{device.idProduct:04x}", serial, _port(device)):
+        return []
+    way = _way(device, own_class=bool(options.product))
+    return [way] if way is not None and (not serial or device.serial_number == serial) else []
 
 
 def _way(device: _Device, *, own_class: bool) -> _Way | None:

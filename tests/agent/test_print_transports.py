@@ -22,7 +22,7 @@ from drivers.printers.escpos.profile import load_profile
 from drivers.virtual import printer
 from drivers.virtual.control import call
 from loyalty.wire import Enrolment
-from offline_queue import NewJob, QueueEnrolment
+from offline_queue import NewJob, QueueEnrolment, SetJob
 from receipt_templates.document import Document, Text, to_json
 
 if TYPE_CHECKING:
@@ -51,9 +51,16 @@ class Shop:
         self._threads.start(self._loops[name].run)
 
     def print(self, name: str, text: str) -> None:
-        job = NewJob(name, to_json(Document((Text(text),), "ru")))
-        self._store.queue.submit(QueueEnrolment(CLOCK.now(), Enrolment(till="1", token=text), job)).result(5)
+        self.queue(name, text)
         self._loops[name].wake()
+
+    def queue(self, name: str, text: str) -> int:
+        job = NewJob(name, to_json(Document((Text(text),), "ru")))
+        return self._store.queue.submit(QueueEnrolment(CLOCK.now(), Enrolment(till="1", token=text), job)).result(5)
+
+    def break_off(self, job: int) -> None:
+        """The agent was killed while it handed this job over."""
+        self._store.queue.submit(SetJob(job, "sending", "")).result(5)
 
     def becomes(self, *states: str, within: float = 10.0) -> None:
         self._until(lambda: [state for state, _ in self._store.states()] == list(states), within)
@@ -173,3 +180,15 @@ def test_a_queue_that_refuses_gets_the_job_once_when_it_is_back(
     until(lambda: len(spooler.papers) == papers + 2)
     assert names_in(spooler.papers[papers:], "First", "Second") == ["First", "Second"]
     assert spooler.waiting == 0
+
+
+def test_a_queue_gets_nothing_but_whole_jobs_also_after_a_doubt(shop: Shop, spooler: CupsQueue, until: Until) -> None:
+    papers = len(spooler.papers)
+    shop.break_off(shop.queue("receipt", "First"))
+    shop.add_printer("receipt", registry.find("printer", "os_queue"), queue=spooler.name)
+    shop.becomes("unknown")
+    shop.print("receipt", "Second")
+    shop.becomes("unknown", "sent")
+    until(lambda: spooler.waiting == 0 and len(spooler.papers) > papers)
+    assert names_in(spooler.papers[papers:], "First", "Second") == ["Second"]
+    assert len(spooler.papers) == papers + 1

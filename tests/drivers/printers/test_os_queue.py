@@ -132,11 +132,12 @@ def test_when_nobody_knows_whether_it_was_taken_it_is_gone(
     until(lambda: spooler.papers == [JOB])
 
 
-def test_an_lp_that_hangs_is_ended_in_time(printer: QueuePrinter, fake_lp: Callable[[str], None]) -> None:
+def test_an_lp_that_hangs_is_ended_in_time(spooler: CupsQueue, fake_lp: Callable[[str], None]) -> None:
+    printer = DRIVER.open(Options(spooler.name, take_within=0.3))
     fake_lp("exec sleep 60")
     started = time.monotonic()
     with pytest.raises(DeviceGone, match="lp has not ended"):
-        printer.write(JOB, 0.3)
+        printer.write(JOB, 0.1)
     assert time.monotonic() - started < 3
 
 

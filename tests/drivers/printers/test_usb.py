@@ -216,6 +216,14 @@ def test_one_of_several_is_told_by_any_of_its_names(named: dict[str, str], found
     assert bytes(found.received) == b"x"
 
 
+def test_a_neighbour_that_may_not_be_opened_is_in_nobodys_way() -> None:
+    closed = UsbDevice(vendor=0x03F0, serial="?", ports=(1,), forbidden=True)
+    with opened(closed, OTHER, serial="B") as printer:
+        printer.write(b"x", 1.0)
+    with pytest.raises(DeviceRefused, match="group lp"):
+        open_printer(Options(serial="C"), Bus(closed, OTHER))
+
+
 def test_two_that_fit_are_never_chosen_from() -> None:
     with pytest.raises(DeviceRefused, match=r"serial=A: 2 fit; .* 1-2.3, 1-2.4"):
         open_printer(Options(serial="A"), Bus(LASER, TILL, TWIN, OTHER))
