@@ -14,15 +14,11 @@ from agent import config
 from agent.cli import main
 from drivers.printers.escpos.code_page_test import LINE, setup_page
 from drivers.printers.escpos.identify import likely_profile
-from drivers.printers.escpos.paper import Roll
 from drivers.printers.escpos.profile import Page, load_profile, profile_names
 from drivers.printers.escpos.profile_file import profile_toml
-from drivers.printers.escpos.slots import slots_of
-from drivers.virtual.cable import TcpCable
-from drivers.virtual.printer import Tray, VirtualPrinter
 
 if TYPE_CHECKING:
-    from conftest import Threads
+    from conftest import VirtualPrinter
 
 CONFIG = """
 language = "en"
@@ -44,24 +40,19 @@ options = {{ host = "127.0.0.1", port = {port} }}
 class Odd:
     """A virtual printer with the code pages of some family."""
 
-    def __init__(self, family: str, threads: Threads, folder: Path, chinese: bool = False) -> None:
-        self.tray, self.folder = Tray(None), folder
-        cable = TcpCable("127.0.0.1:0")
-        printer = VirtualPrinter(cable, self.tray, 576, 65536)
-        printer._mechanism._roll = Roll(576, slots_of(family), chinese=chinese)
-        threads.start(printer.run)
-        self.port = int(cable.address.rpartition(":")[2])
+    def __init__(self, printer: VirtualPrinter, folder: Path) -> None:
+        self.printer, self.folder = printer, folder
 
     def call(self, *words: str, given: str = "", profile: str = "default", port: int | None = None) -> Result:
         """A verb, with the config of this printer."""
         file = self.folder / "config.toml"
-        source = CONFIG.format(folder=self.folder / "state", port=port or self.port, profile=profile)
+        source = CONFIG.format(folder=self.folder / "state", port=port or self.printer.port, profile=profile)
         file.write_text(source, encoding="utf-8")
         return CliRunner().invoke(main, [*words, "--config", str(file)], input=given)
 
     @property
     def last(self) -> str:
-        return self.tray.receipts[-1].text
+        return self.printer.papers[-1]
 
     def right(self) -> list[int]:
         """What a person says who looks at the page."""
@@ -71,8 +62,13 @@ class Odd:
 
 
 @pytest.fixture
-def odd(threads: Threads, tmp_path: Path) -> Callable[..., Odd]:
-    return lambda family, chinese=False: Odd(family, threads, tmp_path, chinese)
+def odd(start_printer: Callable[..., VirtualPrinter], tmp_path: Path) -> Callable[..., Odd]:
+    """odd("rp326", chinese=False)."""
+
+    def start(family: str, **options: object) -> Odd:
+        return Odd(start_printer(family=family, dots=576, **options), tmp_path)
+
+    return start
 
 
 @pytest.mark.parametrize(

@@ -311,6 +311,8 @@ def test_through_the_agent_it_is_a_job_of_the_queue(
     ended = receipt("print", "sale", "--config", file)
     assert (ended.exit_code, ended.output) == (0, "Printer receipt, job 1: printed.\n")
     assert "Our own slip" in virtual_printer.papers[0]
+    refused = CliRunner().invoke(main, ["printer", "setup", "--choose", "1", "--yes", "--config", str(file)])
+    assert (refused.exit_code, "The agent runs and holds the printer" in refused.stderr) == (2, True)
     virtual_printer.do("cover_open")
     until(lambda: virtual_printer.do("state")["cover"] == "open")
     ended = receipt("print", "sale", "--config", file)
@@ -349,3 +351,19 @@ def test_the_logo_is_printed_and_letters_are_refused_where_the_config_says_so(
     file = make_config(printer=virtual_printer.port, profile="simple", lacking="refuse")
     ended = receipt("print", "balance", "--language", "ru", "--config", file)
     assert (ended.exit_code, "no letters for" in ended.stderr) == (2, True)
+
+
+def test_the_agent_refuses_letters_that_the_printer_lacks_where_the_config_says_so(
+    receipt: Call, make_config: MakeConfig, threads: Threads, until: Until, virtual_printer: VirtualPrinter
+) -> None:
+    file = make_config(printer=virtual_printer.port, profile="simple", lacking="refuse")
+    agent = build(config.load(file), SystemClock())
+    stop = threads.start(lambda stop: agent.run(stop) and None)
+    socket_of_agent = file.parent / "state" / "admin.sock"
+    until(socket_of_agent.exists)
+    ended = receipt("print", "balance", "--language", "ru", "--config", file)
+    assert (ended.exit_code, "не печатается" in ended.output) == (1, True)
+    parts = call_agent(socket_of_agent, {"do": "status"})["status"]["parts"]
+    threads.end(stop)
+    assert any("The printer has no letters for" in part["text"]["en"] for part in parts)
+    assert virtual_printer.papers == []
