@@ -18,6 +18,7 @@ import contextlib
 import errno
 import os
 import select
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,6 +110,8 @@ class UsblpPrinter:
 
 def open_printer(options: Options, usbmisc: Path = _CLASS, nodes: Path = _NODES) -> UsblpPrinter:
     """Open the node for us alone, found anew each time. Raises DeviceGone, DeviceBusy or DeviceRefused."""
+    if sys.platform == "win32":
+        raise DeviceRefused("usblp is a driver of Linux; on Windows take os_queue")
     try:
         path = options.path or str(nodes / _found(options, usbmisc))
         node = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
