@@ -6,14 +6,14 @@ Values are finished text in the customer's language, with its money, dates and p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Kind = Literal["text", "flag", "number", "texts", "rows"]
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """One key of the data. `rows` are the keys of each row, where the value is a list of rows."""
 
     name: str

@@ -7,7 +7,9 @@ Wrapping and columns only move blanks: every other character of the document sta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from receipt_templates.barcodes import BarcodeKind
 from receipt_templates.document import (
@@ -41,16 +43,14 @@ Spell = Callable[[str], str]
 """Replaces what a printer cannot print by what it can, before anything is measured."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """Text that begins at a column."""
 
     column: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class TextRow:
+class TextRow(msgspec.Struct, frozen=True):
     """One printed line. A row that is not left-aligned has one span at column 0 and is placed by `align`."""
 
     spans: tuple[Span, ...]
@@ -72,28 +72,24 @@ class TextRow:
         return line.rstrip()
 
 
-@dataclass(frozen=True, slots=True)
-class QrRow:
+class QrRow(msgspec.Struct, frozen=True):
     """A QR code, centred, with its quiet zone."""
 
     payload: str
 
 
-@dataclass(frozen=True, slots=True)
-class BarcodeRow:
+class BarcodeRow(msgspec.Struct, frozen=True):
     """A barcode, centred; what stands under it in letters are rows of their own."""
 
     payload: str
     kind: BarcodeKind
 
 
-@dataclass(frozen=True, slots=True)
-class LogoRow:
+class LogoRow(msgspec.Struct, frozen=True):
     """The place of the shop's logo, centred."""
 
 
-@dataclass(frozen=True, slots=True)
-class FeedRow:
+class FeedRow(msgspec.Struct, frozen=True):
     """Empty lines."""
 
     lines: int
@@ -125,8 +121,7 @@ def slip_lines(document: Document, columns: int) -> list[str]:
     return lines
 
 
-@dataclass(frozen=True, slots=True)
-class _Paper:
+class _Paper(msgspec.Struct, frozen=True):
     columns: Mapping[Font, int]
     spell: Spell
     percent: str
