@@ -13,6 +13,6 @@ def zxing(picture: Image.Image) -> list[str]:
 
 
 def rxing(picture: Image.Image) -> list[str]:
-    """rxing, through qrfast: written in Rust, after the Java decoder."""
+    """rxing, through qrfast: written in Rust, after the Java decoder; finds barcodes too."""
     grey = picture.convert("L")
     return list(qrfast.decode_qrs_bytes(grey.tobytes(), *grey.size, True))
