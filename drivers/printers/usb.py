@@ -106,7 +106,7 @@ class UsbPrinter:
             except OSError as error:
                 if error.errno == errno.ETIMEDOUT:
                     raise self._stalled(taken) from error
-                self._clear(self._way.out.bEndpointAddress, error, again=cleared)
+                self._end_stall(self._way.out.bEndpointAddress, error, again=cleared)
                 cleared = True
             else:
                 progress.made()
@@ -120,6 +120,12 @@ class UsbPrinter:
             if chunk or left <= 0:
                 return chunk
             pause(min(_TURN, left) if self._way.back is not None else left)
+
+    def free(self) -> None:
+        """End stalls that there may be. Raises DeviceGone."""
+        for each in (self._way.out, self._way.back):
+            if each is not None:
+                self._clear(each.bEndpointAddress)
 
     def close(self) -> None:
         if self._open:
@@ -139,7 +145,7 @@ class UsbPrinter:
             return bytes(self._way.device.read(back.bEndpointAddress, back.wMaxPacketSize, _milliseconds(timeout)))
         except OSError as error:
             if error.errno != errno.ETIMEDOUT:
-                self._clear(back.bEndpointAddress, error, again=False)
+                self._end_stall(back.bEndpointAddress, error, again=False)
         return b""
 
     def _check(self) -> None:
@@ -149,14 +155,17 @@ class UsbPrinter:
     def _stalled(self, taken: int) -> DeviceStalled:
         return DeviceStalled(f"printer {self._name}: it takes nothing; {taken} bytes were taken", taken)
 
-    def _clear(self, endpoint: int, error: OSError, *, again: bool) -> None:
-        """End a stall. Raises DeviceGone for any other error, and for a stall that comes back at once."""
+    def _end_stall(self, endpoint: int, error: OSError, *, again: bool) -> None:
+        """Raises DeviceGone for any other error, and for a stall that comes back at once."""
         if error.errno != errno.EPIPE or again:
             raise DeviceGone(f"printer {self._name}: {error}") from error
+        self._clear(endpoint)
+
+    def _clear(self, endpoint: int) -> None:
         try:
             self._way.device.clear_halt(endpoint)
-        except OSError as failed:
-            raise DeviceGone(f"printer {self._name}: {failed}") from failed
+        except OSError as error:
+            raise DeviceGone(f"printer {self._name}: {error}") from error
 
 
 def open_printer(options: Options, backend: IBackend | None = None) -> UsbPrinter:
@@ -170,6 +179,15 @@ def open_printer(options: Options, backend: IBackend | None = None) -> UsbPrinte
         raise DeviceRefused(f"printer {options}: libusb does not work here: {error}; {cure}") from error
     except (OSError, ValueError) as error:  # ValueError: pyusb could not even read a name
         raise _translated(str(options), error) from error
+
+
+def free(port: str) -> None:
+    """Clear the end points of the printer there, which another driver of the system has. Raises DeviceError."""
+    printer = open_printer(Options(port=port))
+    try:
+        printer.free()
+    finally:
+        printer.close()
 
 
 def _claimed(way: _Way, name: str) -> UsbPrinter:

@@ -8,7 +8,8 @@ Quirks    One owner at a time: EBUSY. CUPS, and our driver `usb`, take the print
           wait for the end of each transfer, and a time limit.
           What write calls taken is what usblp has taken; its last transfer may have failed unseen, and 8 KB are accepted
           with the paper out. Only an answer of the printer says more.
-          usblp never clears a stalled end point; the driver `usb` does.
+          usblp never clears a stalled end point, and tells nobody of it. So a printer that fell silent after it was written
+          to is freed through libusb, where that is installed, before it is opened again.
           Printers whose interface goes one way are never heard: they print, and are asked in vain.
 """
 
@@ -16,10 +17,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import select
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,12 +30,15 @@ from drivers.base import DeviceBusy, DeviceError, DeviceGone, DeviceRefused, Dev
 from drivers.progress import Progress, pause
 from drivers.usb_names import UsbNames
 
+log = logging.getLogger(__name__)
+
 _CHUNK = 1024
 _REPLY = 1024
 _TURN = 0.01
 _CLASS = Path("/sys/class/usbmisc")
 _NODES = Path("/dev/usb")
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.EISDIR, errno.ENOTDIR}
+_silent: set[str] = set()  # ports of printers that were there, were written to and did not answer
 
 
 @dataclass(frozen=True)
@@ -52,16 +58,19 @@ class Options(UsbNames):
 class UsblpPrinter:
     """An open node; see drivers.base.Printer."""
 
-    def __init__(self, node: int, name: str) -> None:
-        self._node, self._name = node, name
+    def __init__(self, node: int, name: str, port: str) -> None:
+        self._node, self._name, self._port = node, name, port
+        self._unanswered = False
 
     def write(self, payload: bytes, timeout: float) -> None:
         progress, taken = Progress(timeout), 0
+        self._unanswered = True
         try:
             while taken < len(payload):
                 taken += self._put(payload[taken : taken + _CHUNK], progress, taken)
             self._put(b"", progress, taken)
         except OSError as error:
+            self._unanswered = False
             raise DeviceGone(f"printer {self._name}: {error}; {taken} bytes were taken") from error
 
     def read(self, timeout: float) -> bytes:
@@ -69,15 +78,19 @@ class UsblpPrinter:
         try:
             while True:
                 chunk = self._receive(max(end - time.monotonic(), 0.0))
+                self._unanswered = self._unanswered and not chunk
                 if chunk or time.monotonic() >= end:
                     return chunk
                 pause(min(_TURN, timeout))  # an empty transfer: so some printers say that they have nothing to say
         except OSError as error:
+            self._unanswered = False
             raise DeviceGone(f"printer {self._name}: {error}") from error
 
     def close(self) -> None:
         if self._node >= 0:
             os.close(self._node)
+            if self._unanswered and self._port:
+                _silent.add(self._port)
         self._node = -1
 
     def _put(self, chunk: bytes, progress: Progress, taken: int) -> int:
@@ -108,16 +121,33 @@ class UsblpPrinter:
         return bool(poll.poll(timeout * 1000))
 
 
-def open_printer(options: Options, usbmisc: Path = _CLASS, nodes: Path = _NODES) -> UsblpPrinter:
+def free_stalled(port: str) -> None:
+    """Clear what may have stalled: usblp lets go of the printer for that, and has it again afterwards, at any node."""
+    from drivers.printers import usb
+
+    try:
+        usb.free(port)
+    except DeviceError as error:
+        log.warning("printer port=%s may have stalled and could not be freed: %s", port, error)
+
+
+def open_printer(
+    options: Options, usbmisc: Path = _CLASS, nodes: Path = _NODES, free: Callable[[str], None] = free_stalled
+) -> UsblpPrinter:
     """Open the node for us alone, found anew each time. Raises DeviceGone, DeviceBusy or DeviceRefused."""
     if sys.platform == "win32":
         raise DeviceRefused("usblp is a driver of Linux; on Windows take os_queue")
     try:
         path = options.path or str(nodes / _found(options, usbmisc))
+        port = _port(usbmisc / Path(path).name)
+        if port in _silent:
+            _silent.discard(port)
+            free(port)
+            path = options.path or str(nodes / _found(options, usbmisc))
         node = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
         raise _translated(options.path or str(options), error) from error
-    return UsblpPrinter(node, path)
+    return UsblpPrinter(node, path, port)
 
 
 def _found(options: Options, usbmisc: Path) -> str:
@@ -130,8 +160,17 @@ def _found(options: Options, usbmisc: Path) -> str:
     return fits[0]
 
 
+def _port(node: Path) -> str:
+    """Where its printer is plugged in; "" = it is no printer of usblp."""
+    return _device(node).name if (node / "device").exists() else ""
+
+
+def _device(node: Path) -> Path:
+    return (node / "device").resolve().parent  # of the interface that usblp has taken
+
+
 def _fits(options: Options, node: Path) -> bool:
-    device = (node / "device").resolve().parent  # of the interface that usblp has taken
+    device = _device(node)
     try:
         vendor, product, serial = (_attribute(device, name) for name in ("idVendor", "idProduct", "serial"))
     except OSError:  # unplugged this moment

@@ -136,6 +136,13 @@ def test_one_that_stays_stalled_is_gone() -> None:
         printer.write(RECEIPT, 5.0)
 
 
+def test_it_can_be_freed_without_writing() -> None:
+    device = UsbDevice(halted={OUT, IN})
+    with opened(device) as printer:
+        printer.free()
+    assert device.halted == set()
+
+
 def test_pulled_in_the_middle_is_gone_at_once_and_found_anew() -> None:
     device = UsbDevice(room=700)
     printer = open_printer(Options(vendor="04b8"), Bus(device))

@@ -26,6 +26,7 @@ class Machine:
         self.usbmisc.mkdir(parents=True)
         self.nodes.mkdir(parents=True)
         self._ends: dict[str, int] = {}
+        self.freed: list[str] = []
 
     def plug(self, node: str, port: str, product: str = "0202", serial: str = "") -> None:
         device = self._folder / "sys/devices/usb1" / port
@@ -49,13 +50,16 @@ class Machine:
         (self.nodes / node).unlink()
 
     def open(self, **options: str) -> UsblpPrinter:
-        return open_printer(Options(**options), self.usbmisc, self.nodes)
+        return open_printer(Options(**options), self.usbmisc, self.nodes, self.freed.append)
 
     def got(self, node: str, count: int) -> bytes:
         data = b""
         while len(data) < count:
             data += os.read(self._ends[node], count - len(data))
         return data
+
+    def answer(self, node: str, data: bytes) -> None:
+        os.write(self._ends[node], data)
 
     def end(self) -> None:
         for node in list(self._ends):
@@ -127,6 +131,49 @@ def test_a_printer_that_takes_nothing_stalls_and_goes_on(machine: Machine) -> No
         assert machine.got("lp0", taken) == receipt[:taken]
         printer.write(receipt[taken : taken + 1000], 1.0)
         assert machine.got("lp0", 1000) == receipt[taken : taken + 1000]
+
+
+def test_one_that_fell_silent_is_freed_before_it_is_opened_again(machine: Machine) -> None:
+    machine.plug("lp0", "9-1")
+    path = str(machine.nodes / "lp0")
+    printer = machine.open()
+    printer.write(b"question", 1.0)
+    machine.answer("lp0", b"\x12")
+    assert printer.read(1.0) == b"\x12"
+    printer.close()
+    with closing(machine.open()):
+        assert machine.freed == [], "it has answered"
+    printer = machine.open()
+    printer.write(b"question", 1.0)
+    assert printer.read(0.1) == b""
+    printer.close()
+    with closing(machine.open(path=path)):
+        assert machine.freed == ["9-1"]
+    with closing(machine.open(path=path)):
+        assert machine.freed == ["9-1"], "once is enough"
+
+
+def test_one_that_was_pulled_is_not_freed(machine: Machine) -> None:
+    machine.plug("lp0", "9-2")
+    printer = machine.open()
+    printer.write(b"receipt", 1.0)
+    machine.unplug("lp0")
+    with pytest.raises(DeviceGone):
+        printer.write(b"more", 1.0)
+    printer.close()
+    machine.plug("lp0", "9-2")
+    with closing(machine.open()):
+        assert machine.freed == []
+
+
+def test_without_libusb_it_opens_all_the_same(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:
+    machine.plug("lp0", "9-3")
+    printer = machine.open()
+    printer.write(b"receipt", 1.0)
+    printer.close()
+    with closing(open_printer(Options(), machine.usbmisc, machine.nodes)) as again:  # no such device for libusb here
+        again.write(b"x", 1.0)
+    assert "port=9-3 may have stalled and could not be freed" in caplog.text
 
 
 def test_closed_is_gone(machine: Machine) -> None:
