@@ -48,6 +48,7 @@ test-usb: venv
 pictures: venv
 	tests/rig/debian.sh chromium
 	$(RUN) docs/pictures.py
+	$(RUN) docs/receipts.py
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra server pyproject.toml --output-file install/requirements.txt
