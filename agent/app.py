@@ -164,12 +164,12 @@ def _assemble(base: Base, undo: ExitStack) -> App:
     till_workers = [till_worker(name, till) for name, till in tills.items()]
     queue_worker = Worker("queue", base.queue.run, fatal=(Exception,))
     health = Health(tills, [queue_worker, *till_workers], base.queue, base.clock)
-    backend = make_backend(base, tills, health)
+    decisions = PrintDecisions({name: desk.loop for name, desk in printers.items()}, base.queue, base.open_reader)
+    backend = make_backend(base, tills, health, decisions)
 
     server = Server(base.config.api.port, lambda port: make_app(backend, port), base.hub)
     port = server.bind()
     undo.callback(server.close)
-    decisions = PrintDecisions({name: desk.loop for name, desk in printers.items()}, base.queue, base.open_reader)
     printing = print_commands(printers, base.queue, decisions)
     admin = AdminSocket(base.config.folder / "admin.sock", {**commands(backend, port), **printing})
     admin.bind()

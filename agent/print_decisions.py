@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import closing
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from offline_queue.errors import JobNotNow, UnknownJob
@@ -17,6 +18,7 @@ from receipt_templates.document import from_json, marked_as_copy, to_json
 
 STORED_WITHIN: Final = 3.0
 _WITHDRAWN_WITHIN: Final = 5.0
+_ASKED_FOR: Final = timedelta(minutes=15)
 
 
 class Writer(Protocol):
@@ -32,6 +34,10 @@ class Loop(Protocol):
 
     def withdraw(self, job: int) -> Future[bool]:
         """Make the printer forget a held job."""
+        ...
+
+    def decided(self) -> None:
+        """Nobody needs to be told any more that the last receipt is in doubt."""
         ...
 
 
@@ -53,14 +59,18 @@ class PrintDecisions:
 
     def again(self, number: int) -> int:
         """Order a copy that says that it is one; the result is its job. Raises UnknownJob, JobNotNow, DocumentError."""
-        copy = to_json(marked_as_copy(from_json(self.job(number).document)))
-        return self._writer.submit(RepeatJob(number, copy)).result(STORED_WITHIN) or 0
+        job = self.job(number)
+        copy = to_json(marked_as_copy(from_json(job.document)))
+        ordered = self._writer.submit(RepeatJob(number, copy)).result(STORED_WITHIN) or 0
+        self._decided(job)
+        return ordered
 
     def drop(self, number: int) -> None:
         """Do not print it, or let it be as it is. Raises UnknownJob, and JobNotNow where the printer keeps it."""
         job = self.job(number)
         if (job.state, job.note) != ("held", IN_PRINTER):
             self._writer.submit(DropJob(number)).result(STORED_WITHIN)
+            self._decided(job)
             return
         loop = self._printers.get(job.printer)
         if loop is None or not loop.withdraw(number).result(_WITHDRAWN_WITHIN):
@@ -68,8 +78,17 @@ class PrintDecisions:
                 f"the printer has job {number} and does not forget it", id=number, state="held", note=job.note
             )
 
-    def open_questions(self, printer: str) -> list[Job]:
-        """Receipts of which nobody knows whether they came out, and nobody has decided yet; the newest first."""
+    def open_questions(self, printer: str, now: datetime) -> list[Job]:
+        """Receipts of the last minutes of which nobody knows whether they came out, and nobody has decided yet; the newest
+        first. Older ones interest no customer any more; `tillmate jobs` has them."""
         with closing(self._open_reader()) as reader:
             doubtful = reader.jobs(("unknown",), printer)
-        return [job for job in reversed(doubtful) if job.note not in ("repeated", "dropped")]
+        return [job for job in reversed(doubtful) if job.note not in ("repeated", "dropped") and _fresh(job, now)]
+
+    def _decided(self, job: Job) -> None:
+        if job.state == "unknown" and job.printer in self._printers:
+            self._printers[job.printer].decided()
+
+
+def _fresh(job: Job, now: datetime) -> bool:
+    return now - datetime.fromisoformat(job.changed_at) < _ASKED_FOR

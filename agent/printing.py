@@ -112,6 +112,10 @@ class PrintLoop:
         self._withdrawals.put((job, wanted))
         return wanted
 
+    def decided(self) -> None:
+        """A person has looked at the receipt that was in doubt. For any thread."""
+        self._doubts.open = False
+
     def run(self, stop: threading.Event) -> None:
         """Print until `stop`."""
         link: Link[Printer] = Link(self._settings.name, self._opener, self._link_changed, self._clock, kind="printer")
@@ -193,7 +197,7 @@ class PrintLoop:
         problem = self._look(talk)
         if problem is not None:
             return problem
-        if self._doubts.flush:
+        if self._doubts.flush and self._settings.answers:  # a queue passes on whole jobs, so nothing was cut off in it
             self._hand_over(self._doubts.flush, talk, stop)
             self._doubts.flush = b""
         if not self._doubts.late or talk.numbers or not (talk.speaks and talk.fences):

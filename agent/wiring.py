@@ -26,6 +26,7 @@ from agent.identity import Identity
 from agent.link import Link, read_scanner
 from agent.messages import LinkChanged, Scanned
 from agent.own_templates import Own, Slips, TemplatesUnreadable, read_templates
+from agent.print_decisions import PrintDecisions
 from agent.printing import PrinterSettings, PrintLoop
 from agent.situation import Situation
 from agent.status import Status
@@ -266,7 +267,7 @@ def _devices(status: Status) -> dict[str, str]:
     return {part.name: part.state for part in status.snapshot() if part.part in ("printer", "scanner")}
 
 
-def make_backend(base: Base, tills: Mapping[str, Till], health: Health) -> Backend:
+def make_backend(base: Base, tills: Mapping[str, Till], health: Health, decisions: PrintDecisions) -> Backend:
     """What the local API stands on."""
     config = base.config
     return Backend(
@@ -275,11 +276,14 @@ def make_backend(base: Base, tills: Mapping[str, Till], health: Health) -> Backe
         pairing=Pairing(Tokens(config.folder / "tokens.json"), base.clock),
         status=base.status,
         report=lambda: make_report(base),
+        receipts=decisions,
+        clock=base.clock,
         failing=health.failing,
         unready=health.failing,
         devices={
             till.id: frozenset([*till.scanners, *([till.printer] if till.printer else [])]) for till in config.till
         },
+        printers={till.id: till.printer for till in config.till if till.printer},
         language=config.language,
         allowed_origins=config.api.allowed_origins,
     )

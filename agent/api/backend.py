@@ -9,7 +9,9 @@ from typing import Protocol
 from agent.api.events import Hub
 from agent.api.pairing import Pairing
 from agent.api.schemas import StatusReport
+from agent.clock import Clock
 from agent.messages import PosCall
+from agent.print_decisions import PrintDecisions
 from agent.views import PartState
 from loyalty.i18n import Language
 
@@ -36,7 +38,7 @@ class StatusBoard(Protocol):
 
 @dataclass(frozen=True)
 class Backend:
-    """What the API stands on. `failing` and `unready` name what is not well; `devices` names the devices of each till.
+    """What the API stands on. `failing` and `unready` name what is not well; `devices` names the devices of each till, `printers` its printer.
 
     A till that is silent for `answer_seconds` leaves its asker with the problem `timeout`: the outcome is unknown.
     """
@@ -46,9 +48,12 @@ class Backend:
     pairing: Pairing
     status: StatusBoard
     report: Callable[[], StatusReport]
+    receipts: PrintDecisions
+    clock: Clock
     failing: Callable[[], Sequence[str]] = tuple
     unready: Callable[[], Sequence[str]] = tuple
     devices: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    printers: Mapping[str, str] = field(default_factory=dict)
     language: Language = "ru"
     allowed_origins: tuple[str, ...] = ()
     answer_seconds: float = 5.0

@@ -10,10 +10,12 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from datetime import datetime
 from importlib.resources import files
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 import msgspec
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,10 +25,14 @@ from agent.api.events import EventStream
 from agent.messages import Answer, CancelBasket, CommitSale, Enrol, Identify, PosCall, PutBasket, Reply
 from agent.problems import problem
 from agent.views import Cancelled, Enrolled, Identified, Quoted, SaleAnswer
+from loyalty.errors import TillmateError
 from loyalty.i18n import Language
 from loyalty.quote import Basket
 from loyalty.wire import Problem
+from offline_queue.errors import JobNotNow, UnknownJob
+from receipt_templates.document import DocumentError
 
+_MOST_DIGITS = 18
 COOKIE_SECONDS: Final = 400 * 24 * 3600  # the longest that browsers keep one
 
 
@@ -82,6 +88,44 @@ async def enrol(backend: Backend, request: Request) -> Response:
     """Print an enrolment QR."""
     await _read(request, schemas.EnrolRequest)
     return _json(await _ask(backend, request, Enrol, Enrolled), 201)
+
+
+# Receipts in doubt
+
+
+async def doubtful(backend: Backend, request: Request) -> Response:
+    """What the cashier should look at."""
+    printer = backend.printers.get(_till(backend, request))
+    jobs = await run_in_threadpool(backend.receipts.open_questions, printer, backend.clock.now()) if printer else []
+    found = tuple(schemas.Doubtful(job.id, datetime.fromisoformat(job.changed_at)) for job in jobs)
+    return _json(schemas.DoubtfulReceipts(found))
+
+
+async def decide(backend: Backend, request: Request) -> Response:
+    """Somebody has looked."""
+    till = _till(backend, request)
+    decision = (await _read(request, schemas.Decision)).decision
+    number = request.path_params["job"]
+    if not number.isdecimal() or len(number) > _MOST_DIGITS:
+        raise Refused(refusals.refusal("job_unknown"))
+    await run_in_threadpool(_decide, backend, till, int(number), decision)
+    return Response(status_code=204)
+
+
+def _decide(backend: Backend, till: str, number: int, decision: Literal["again", "leave"]) -> None:
+    try:
+        if backend.receipts.job(number).printer != backend.printers.get(till):
+            raise Refused(refusals.refusal("job_unknown"))
+        if decision == "again":
+            backend.receipts.again(number)
+        else:
+            backend.receipts.drop(number)
+    except UnknownJob as error:
+        raise Refused(refusals.refusal("job_unknown")) from error
+    except JobNotNow as error:
+        raise Refused(refusals.refusal("job_not_now", str(error))) from error
+    except (TillmateError, TimeoutError, DocumentError) as error:
+        raise Refused(refusals.refusal("not_stored", str(error))) from error
 
 
 # Pages and people

@@ -83,6 +83,23 @@ CALLS: Final = (
     ),
     Call(
         method="GET",
+        path="/v1/tills/{till}/receipts/doubtful",
+        scope="scan",
+        handler=handlers.doubtful,
+        summary="Receipts of the last minutes of which nobody knows whether they were printed",
+        answers={200: schemas.DoubtfulReceipts, **_POS},
+    ),
+    Call(
+        method="POST",
+        path="/v1/tills/{till}/receipts/{job}",
+        scope="scan",
+        handler=handlers.decide,
+        summary="Somebody has looked at the paper: print a marked copy, or leave it",
+        body=schemas.Decision,
+        answers={204: None, 409: Problem, **_POS},
+    ),
+    Call(
+        method="GET",
         path="/v1/tills/{till}/events",
         scope="scan",
         handler=handlers.events,

@@ -52,6 +52,25 @@ class EnrolRequest(msgspec.Struct, frozen=True):
     """Print an enrolment QR now."""
 
 
+class Doubtful(msgspec.Struct, frozen=True):
+    """A receipt of which nobody knows whether it came out: job number and since when."""
+
+    job: int
+    at: datetime
+
+
+class DoubtfulReceipts(msgspec.Struct, frozen=True):
+    """The newest first."""
+
+    receipts: tuple[Doubtful, ...]
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """`again` prints a copy that says that it is one; `leave` lets it be: it came out, or nobody wants it."""
+
+    decision: Literal["again", "leave"]
+
+
 class PairingRequest(msgspec.Struct, frozen=True):
     """A one-time code from `tillmate open`."""
 

@@ -3,7 +3,8 @@
 const words = JSON.parse(document.body.dataset.words);
 const language = document.documentElement.lang;
 const locale = { ru: "ru-RU", en: "en-GB" }[language]; // numbers, dates and the 24-hour clock
-const events = `/v1/tills/${encodeURIComponent(document.body.dataset.till)}/events`;
+const till = `/v1/tills/${encodeURIComponent(document.body.dataset.till)}`;
+const events = `${till}/events`;
 const SILENCE_MS = 12_000; // the agent beats every 5 s
 const ANSWER_MS = 3_000;
 const RETRY_MS = 2_000;
@@ -106,10 +107,51 @@ function paintBar(board) {
   }
 }
 
+// A receipt of which nobody knows whether it came out: the cashier looks at the paper and decides
+let doubted = null;
+
+async function askAboutReceipts() {
+  try {
+    const answer = await fetch(`${till}/receipts/doubtful`, { signal: AbortSignal.timeout(ANSWER_MS) });
+    if (answer.ok) showDoubt((await answer.json()).receipts[0] ?? null);
+  } catch {
+    // no contact: the stream will say so, and each new status asks again
+  }
+}
+
+function showDoubt(receipt) {
+  doubted = receipt;
+  place("doubt").hidden = receipt === null;
+  if (receipt === null) return;
+  const time = new Date(receipt.at).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
+  write(place("doubt-text"), fill(words.doubt, "time", time));
+}
+
+function decide(decision) {
+  return async () => {
+    if (doubted === null) return;
+    const receipt = doubted;
+    showDoubt(null); // one press, one decision
+    const body = JSON.stringify({ decision });
+    const headers = { "Content-Type": "application/json" };
+    await fetch(`${till}/receipts/${receipt.job}`, { method: "POST", body, headers }).catch(() => {});
+    await askAboutReceipts();
+  };
+}
+
+place("doubt-again").addEventListener("click", decide("again"));
+place("doubt-leave").addEventListener("click", decide("leave"));
+
+function news(board) {
+  paintBar(board);
+  askAboutReceipts();
+}
+
 // Words for a stream that does not come: the balance of somebody who has left must not stay on the screen
 function lost(state) {
   paint({ ...EMPTY, state });
   paintBar([]);
+  showDoubt(null);
 }
 
 // Why the stream does not come; "" = the agent is well and only let go of this one
@@ -138,7 +180,7 @@ let source;
 function connect() {
   source = new EventSource(events);
   source.addEventListener("view", heard(paint));
-  source.addEventListener("status", heard(paintBar));
+  source.addEventListener("status", heard(news));
   source.addEventListener("beat", heard(() => {}));
   source.addEventListener("error", () => again(source));
 }

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+import pytest
+
 from agent.views import PartState, View
+from offline_queue import Job
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +51,46 @@ def test_what_the_numbers_mean_is_said(cashier: Cashier, shop: Shop) -> None:
     cashier.painted("sold")
     assert (cashier.text("#earns-label"), cashier.text("#redeem-label")) == ("Earned", "Paid with points")
     assert cashier.text("#redeem") == "400"
+
+
+class OneDoubt:
+    """A receipt that the cashier is asked about, and what she decided."""
+
+    def __init__(self) -> None:
+        self.decided: list[str] = []
+
+    def open_questions(self, printer: str, _: datetime) -> list[Job]:
+        at = "2026-11-21T12:00:00+00:00"
+        return [] if self.decided else [Job(7, printer, b"", None, "unknown", "silent", at, at)]
+
+    def job(self, number: int) -> Job:
+        return Job(number, "receipt", b"", None, "unknown", "silent", "", "")
+
+    def again(self, _: int) -> int:
+        self.decided.append("again")
+        return 8
+
+    def drop(self, _: int) -> None:
+        self.decided.append("leave")
+
+
+@pytest.mark.parametrize(("button", "decision"), [("#doubt-again", "again"), ("#doubt-leave", "leave")])
+def test_a_receipt_in_doubt_is_decided_with_one_press(
+    cashier: Cashier, shop: Shop, page: Page, button: str, decision: str
+) -> None:
+    doubt = OneDoubt()
+    object.__setattr__(shop.backend, "receipts", doubt)
+    object.__setattr__(shop.backend, "printers", {"1": "receipt"})
+    cashier.pair()
+    shop.hub.publish("1", "status", cashier.board)
+    page.wait_for_selector("#doubt:not([hidden])")
+    assert cashier.text("#doubt-text").startswith("Чек ")
+    page.keyboard.press("Tab")
+    page.locator(button).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#doubt", state="hidden")
+    page.wait_for_function("document.getElementById('doubt').hidden")
+    assert doubt.decided == [decision]
 
 
 def test_the_bar_says_the_worst_of_each_part_in_words(cashier: Cashier, shop: Shop, page: Page) -> None:
