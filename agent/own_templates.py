@@ -2,7 +2,6 @@
 
 FOLDER/ru/sale.receipt    instead of our `sale` in Russian
 FOLDER/ru/head.part       instead of the head of all of our Russian slips
-FOLDER/ru/party.receipt   one more template, for `tillmate receipt print party`
 """
 
 from __future__ import annotations
