@@ -14,14 +14,15 @@ _KINDS: dict[BarcodeKind, int] = {"upca": 65, "ean13": 67, "ean8": 68, "code39":
 _HEIGHT = 80  # dots, 10 mm
 _MODULES = (3, 2)  # dots of a narrow bar: what scanners like best, what they still read
 _QUIET = 10  # narrow bars at each side
+_ESCAPED = b"{B16{C"
+_ESCAPE = 33  # narrow bars that it takes more than the pair 16 in set C
 _RISKY = re.compile(rb"\x10(?=[\x04\x05\x14])")
 
 
 def barcode(kind: BarcodeKind, payload: str, dots: int) -> bytes | None:
     """The barcode, without its text; None when paper of `dots` has no room for it."""
     data = code_128(payload) if kind == "code128" else payload.encode("ascii")
-    extra = 11 * (len(data) - 2 - len(payload) // 2) if kind == "code128" and in_pairs(payload) else 0
-    bars = modules(kind, payload) + extra
+    bars = modules(kind, payload) + _ESCAPE * data.count(_ESCAPED)
     module = next((size for size in _MODULES if (bars + 2 * _QUIET) * size <= dots), None)
     if module is None and bars * _MODULES[-1] <= dots:
         module = _MODULES[-1]
@@ -35,4 +36,4 @@ def code_128(payload: str) -> bytes:
     if not in_pairs(payload):
         return b"{B" + payload.replace("{", "{{").encode("ascii")
     pairs = bytes(int(payload[at : at + 2]) for at in range(0, len(payload), 2))
-    return b"{C" + _RISKY.sub(b"{B16{C", pairs)
+    return b"{C" + _RISKY.sub(_ESCAPED, pairs)

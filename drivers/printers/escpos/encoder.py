@@ -13,7 +13,7 @@ from typing import Literal
 
 from drivers.printers.escpos.barcode import barcode
 from drivers.printers.escpos.errors import CannotPrint, CodeTooLarge, EncodeError
-from drivers.printers.escpos.profile import CELL_WIDTH, Profile, Size
+from drivers.printers.escpos.profile import CELL_WIDTH, SMALL_WIDTH, Profile, Size
 from drivers.printers.escpos.qr import QUIET_MODULES, drawn_qr, native_qr, qr_module
 from drivers.printers.escpos.raster import Picture, text_line
 from drivers.printers.escpos.spelling import FORGOTTEN, Spelling
@@ -49,8 +49,8 @@ def encode(
     job = _Job(profile, size, letters, logo, letters.teach(rows))
     if lacking == "refuse" or not profile.pictures:
         job.refuse_lacking(rows)
-    for row in rows:
-        job.add(row)
+    for row, following in zip(rows, [*rows, None][1:], strict=True):
+        job.add(row, following)
     return job.finished()
 
 
@@ -75,7 +75,8 @@ class _Job:
         if chars := self._letters.lacking(text):
             raise CannotPrint("".join(sorted(chars)), self._profile.title)
 
-    def add(self, row: Row) -> None:
+    def add(self, row: Row, following: Row | None) -> None:
+        """Print a row; `following` is the one that comes next."""
         match row:
             case TextRow():
                 self._text(row)
@@ -84,7 +85,7 @@ class _Job:
             case QrRow(payload):
                 self._qr(payload)
             case BarcodeRow():
-                self._barcode(row)
+                self._barcode(row, following)
             case LogoRow():
                 self._picture(self._logo)
 
@@ -112,22 +113,23 @@ class _Job:
             return
         mode = (_BOLD if row.bold else 0) | (_TALL if row.height == 2 else 0) | (_WIDE if row.width == 2 else 0)
         small = row.font == "B" and self._size.small_columns > self._size.columns
+        letter = (SMALL_WIDTH if small else CELL_WIDTH) * row.width
         align: Align = row.align
-        if align == "right" and self._profile.positions and not small:
+        if align == "right" and self._profile.positions:
             ((_, text),) = encoded
-            encoded, align = [(max(self._size.columns - len(text) * row.width, 0), text)], "left"
+            encoded, align = [(self._size.area // letter - len(text), text)], "left"
         self._set(mode | _SMALL if small else mode, align)
         at = 0
         for column, text in encoded:
-            self._bytes += self._gap(at, column, row.width, small) + text
+            self._bytes += self._gap(at, column, letter) + text
             at = column + len(text)
         self._bytes += b"\n"
 
-    def _gap(self, at: int, column: int, wide: int, small: bool) -> bytes:
-        """From one column to the next: blanks, or a position where that is shorter or blanks are too wide."""
-        if (column - at <= _POSITION and wide == 1) or small or not self._profile.positions:
+    def _gap(self, at: int, column: int, letter: int) -> bytes:
+        """From one column to the next: blanks, or a position where that is shorter."""
+        if column - at <= _POSITION or not self._profile.positions:
             return b" " * (column - at)
-        return b"\x1b$" + (column * CELL_WIDTH).to_bytes(2, "little")
+        return b"\x1b$" + (column * letter).to_bytes(2, "little")
 
     def _picture_of(self, row: TextRow) -> None:
         """As high as the line would have been, without sending the blank rows."""
@@ -158,13 +160,13 @@ class _Job:
         self._set(0, "center")
         self._bytes += quiet + (native_qr if self._profile.native_qr else drawn_qr)(payload, module) + quiet
 
-    def _barcode(self, row: BarcodeRow) -> None:
+    def _barcode(self, row: BarcodeRow, following: Row | None) -> None:
         drawn = barcode(row.kind, row.payload, self._width) if self._profile.barcodes else None
-        if drawn is None:
+        if drawn is not None:
+            self._set(0, "center")
+            self._bytes += drawn
+        elif not (isinstance(following, TextRow) and following.spans[0].text == row.payload):
             self._plain(row.payload)
-            return
-        self._set(0, "center")
-        self._bytes += drawn
 
     def _plain(self, payload: str) -> None:
         """A code as what it says, for a person to type in."""

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from drivers.printers.escpos.profile import CELL_WIDTH
+from drivers.printers.escpos.profile import CELL_WIDTH, SMALL_WIDTH
 
 FOLDER = Path(__file__).parent / "profiles"
 
@@ -142,7 +142,7 @@ def _letters(model: Mapping[str, Any]) -> _Letters:
     dots = told if isinstance(told, int) else 512  # the narrowest head of 80 mm
     if not model["features"].get("bitImageRaster"):  # displays and needle printers have no dots that we could use
         return _Letters(columns, columns, columns * CELL_WIDTH, 0)
-    return _Letters(columns, small, dots, dots // columns)
+    return _Letters(columns, min(small, dots // SMALL_WIDTH), dots, dots // columns)
 
 
 def _papers(model: Mapping[str, Any], letters: _Letters) -> Iterator[tuple[str, dict[str, int]]]:
@@ -152,7 +152,7 @@ def _papers(model: Mapping[str, Any], letters: _Letters) -> Iterator[tuple[str, 
     if not narrow and model["features"].get("bitImageRaster"):
         dots = 360 if model["media"].get("dpi") == 180 else 384
         width = max(letters.width, CELL_WIDTH)
-        small = dots // -(-letters.dots // letters.small_columns) if width > CELL_WIDTH else dots // 9
+        small = dots // -(-letters.dots // letters.small_columns) if width > CELL_WIDTH else dots // SMALL_WIDTH
         yield "58", _size(dots, dots // width, small)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FILE_LIMIT = 8_000_000  # bytes
 PIXELS_LIMIT = 16_000_000
 HEIGHT_LIMIT = 480  # dots, 6 cm
-_FAINT = 16  # of 255: what is lighter counts as white margin
+_FAINT = 48  # of 255: what is lighter counts as white margin, as the haze in JPEG files
 
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error)  # what Pillow raises on files that are not right
 
@@ -43,7 +43,7 @@ def load(path: Path, max_dots: int) -> Picture:
     ink = ImageOps.invert(grey)
     box = ink.point(lambda level: 255 if level > _FAINT else 0).getbbox()
     if box is None:
-        raise LogoError(f"{path}: all white; nothing of it would print")
+        raise LogoError(f"{path}: white, or nearly; nothing of it would print")
     return _dots(ink.crop(box), max_dots)
 
 

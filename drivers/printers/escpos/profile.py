@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec.structs import force_setattr
 
-CELL_WIDTH = 12  # dots of one letter of font A
+CELL_WIDTH, SMALL_WIDTH = 12, 9  # dots of one letter of font A and of font B
 
 _USUAL_CODECS = frozenset(
     {"cp1251", "cp866", "cp1125", "kz1048", "cp855", "cp1252", "cp858", "cp850", "cp437", "ascii"}
@@ -65,7 +65,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     native_qr: bool
     cutter: Literal["partial", "full", "none"]
     head: Annotated[int, msgspec.Meta(ge=0, le=2040)] = 0  # dots of the head where it is wider than the paper
-    positions: bool = True  # obeys ESC $, and its letters are 12 dots wide
+    positions: bool = True  # obeys ESC $, and its letters are 12 and at most 9 dots wide
     leaves_chinese_mode: bool = False  # must be told FS . first
     user_glyphs: bool = False  # takes letters of 12x24 dots by ESC &
     barcodes: bool = True  # draws them itself, by GS k

@@ -1,12 +1,11 @@
 """QR codes of level M: as a command for printers that draw them, as a picture for the others.
 
-The picture is made with segno. Of the eight masks it tries all in pure Python, which takes most of its time; here they are
-weighed on one long integer, all rows at once, and segno draws only the chosen one.
+The picture is made with segno. It weighs all eight masks in pure Python, which takes most of its time; here they are weighed
+on one long integer, all rows at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -46,16 +45,28 @@ def drawn_qr(payload: str, module: int) -> bytes:
 
 
 def _picture(payload: str, module: int) -> Picture:
-    content = payload.encode()
-    unmasked = _symbol(content, 0)
-    mask = _best_mask(unmasked)
-    rows = [
-        bytes(row).translate(_AS_DIGITS).decode() for row in (unmasked if mask == 0 else _symbol(content, mask)).matrix
-    ]
+    rows = _rows(payload.encode())
     stride = (len(rows) * module + 7) // 8
     wider = {48: "0" * module, 49: "1" * module}
     lines = [int(row.translate(wider).ljust(stride * 8, "0"), 2).to_bytes(stride, "big") for row in rows]
     return Picture(stride, len(rows) * module, b"".join(line * module for line in lines))
+
+
+def _rows(content: bytes) -> list[str]:
+    """The symbol, row by row, in the mask of the lowest penalty (ISO/IEC 18004, 7.8.3)."""
+    symbol = _symbol(content, 0)
+    side, plain = len(symbol.matrix), _long(symbol)
+    masked = (plain ^ turns for turns in _turned_over(int(symbol.version)))
+    best = min(masked, key=lambda dark: _penalty(dark, side))
+    digits = bin(best | 1 << side * (side + 1))[3:]
+    return [digits[at + 1 : at + 1 + side] for at in range(0, side * (side + 1), side + 1)]
+
+
+@lru_cache(maxsize=13)
+def _turned_over(version: int) -> tuple[int, ...]:
+    """The modules that change from mask 0 to each mask, the same for all content of that version."""
+    symbols = [_long(_symbol(b"0", mask, version)) for mask in range(8)]
+    return tuple(symbols[0] ^ symbol for symbol in symbols)
 
 
 def _symbol(content: bytes, mask: int, version: int | None = None) -> QRCode:
@@ -64,53 +75,18 @@ def _symbol(content: bytes, mask: int, version: int | None = None) -> QRCode:
     return segno.make(content, error="m", micro=False, boost_error=False, mask=mask, version=version)
 
 
-_AS_DIGITS = bytes([48, 49]) + bytes(254)
+def _long(symbol: QRCode) -> int:
+    """The symbol as one number, a 0 before each row, so that rows do not touch."""
+    return int("".join(f"0{bytes(row).translate(_AS_DIGITS).decode()}" for row in symbol.matrix), 2)
 
-_MASKS: tuple[Callable[[int, int], bool], ...] = (
-    lambda i, j: (i + j) % 2 == 0,
-    lambda i, _: i % 2 == 0,
-    lambda _, j: j % 3 == 0,
-    lambda i, j: (i + j) % 3 == 0,
-    lambda i, j: (i // 2 + j // 3) % 2 == 0,
-    lambda i, j: i * j % 2 + i * j % 3 == 0,
-    lambda i, j: (i * j % 2 + i * j % 3) % 2 == 0,
-    lambda i, j: ((i + j) % 2 + i * j % 3) % 2 == 0,
-)
+
+_AS_DIGITS = bytes([48, 49]) + bytes(254)
 _RUN = "11111"
 _LIKE_A_FINDER = ("10111010000", "00001011101")
 
 
-def _best_mask(unmasked: QRCode) -> int:
-    """The mask of the lowest penalty (ISO/IEC 18004, 7.8.3) for a symbol that was made with mask 0.
-
-    The few modules that tell which mask it is are left as they are.
-    """
-    side = len(unmasked.matrix)
-    masks = _masks(int(unmasked.version))
-    data = _long(bytes(row).translate(_AS_DIGITS).decode() for row in unmasked.matrix) ^ masks[0]
-    return min(range(8), key=lambda number: _penalty(data ^ masks[number], side))
-
-
-def _long(rows: Iterable[str]) -> int:
-    """The symbol as one number, a 0 before each row, so that rows do not touch."""
-    return int("0".join(rows), 2)
-
-
-@lru_cache(maxsize=13)
-def _masks(version: int) -> tuple[int, ...]:
-    """What each mask turns over in a symbol of that version: its data modules, and none of the others."""
-    from segno.consts import TYPE_DATA_DARK, TYPE_DATA_LIGHT
-
-    kinds = list(_symbol(b"0", 0, version).matrix_iter(border=0, verbose=True))
-    is_data = [[kind in (TYPE_DATA_DARK, TYPE_DATA_LIGHT) for kind in row] for row in kinds]
-    return tuple(
-        _long("".join("01"[data and turns(i, j)] for j, data in enumerate(row)) for i, row in enumerate(is_data))
-        for turns in _MASKS
-    )
-
-
 def _penalty(dark: int, side: int) -> int:
-    light = dark ^ _long(["1" * side] * side)
+    light = dark ^ int(f"0{'1' * side}" * side, 2)
     points = 0
     for step in (1, side + 1):  # along the rows, down the columns
         for runs in (_found(_RUN, dark, light, step), _found(_RUN, light, dark, step)):

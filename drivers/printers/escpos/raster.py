@@ -22,8 +22,11 @@ _REAL_TIME = re.compile(rb"\x10(?=[\x04\x05\x14])")
 
 
 def without_real_time(dots: bytes) -> bytes:
-    """Dots that do not spell DLE EOT, DLE ENQ or DLE DC4, which a printer obeys even inside a picture."""
-    return _REAL_TIME.sub(b"\x11", dots)
+    """Dots that do not spell DLE EOT, DLE ENQ or DLE DC4, which a printer obeys even inside a picture.
+
+    One dot more, beside a black one, breaks the pair.
+    """
+    return _REAL_TIME.sub(b"\x30", dots)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,17 +68,18 @@ _FAMILIES: dict[str, dict[int, str]] = {
     "sunmi": _EPSON_OLD
     | _table("13:cp857 14:cp737 15:iso8859_7 21:cp874 33:cp775 34:cp855 36:cp862 37:cp864 254:cp855"),
     "latin": _table("0:cp437"),  # no Cyrillic letters at all
+    "t-1": _FIRST | _table("19:cp858"),
 }
 _MODELS = {
     "epson": "default TEP-200M TM-P80 TM-P80-42col TM-T20II TM-T20II-42col TM-T88II TM-T88V TM-L90 RP-F10-58mm RP-F10-80mm",
     "epson-old": "TM-T88III TM-T88IV ZJ-5870",
-    "nt-pos": "NT-5890K POS-5890 NT-80-V-UL P822D",
+    "nt-pos": "NT-5890K POS-5890 NT-80-V-UL P822D clone-58 clone-80",
     "star": "SP2000 TSP600 TUP500",
     "ocd": "OCD-100 OCD-300",
     "kr306": "KR-306",
-    "th230": "TH230Plus",
+    "th230": "TH230 TH230Plus",
     "sunmi": "Sunmi-V2",
-    "latin": "simple AF-240 T-1 TM-T88IV-SA TM-U220 TM-U220B",
+    "latin": "simple AF-240 TM-T88IV-SA TM-U220 TM-U220B",
 }
 _FAMILY_OF = {model.lower(): family for family, models in _MODELS.items() for model in models.split()}
 
