@@ -8,8 +8,8 @@ Quirks    One owner at a time: EBUSY. CUPS, and our driver `usb`, take the print
           wait for the end of each transfer, and a time limit.
           What write calls taken is what usblp has taken; its last transfer may have failed unseen, and 8 KB are accepted
           with the paper out. Only an answer of the printer says more.
-          usblp never clears a stalled end point, and tells nobody of it. So a printer that fell silent after it was written
-          to is freed through libusb, where that is installed, before it is opened again.
+          usblp never clears a stalled end point, and does not tell of it for certain. So a printer that was written to and
+          did not answer is freed through libusb, where that is installed, before it is opened again.
           Printers whose interface goes one way are never heard: they print, and are asked in vain.
 """
 
@@ -38,7 +38,7 @@ _TURN = 0.01
 _CLASS = Path("/sys/class/usbmisc")
 _NODES = Path("/dev/usb")
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.EISDIR, errno.ENOTDIR}
-_silent: set[str] = set()  # ports of printers that were there, were written to and did not answer
+_silent: dict[str, str] = {}  # port -> device number of the printer there that was written to and did not answer
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Options(UsbNames):
 class UsblpPrinter:
     """An open node; see drivers.base.Printer."""
 
-    def __init__(self, node: int, name: str, port: str) -> None:
-        self._node, self._name, self._port = node, name, port
+    def __init__(self, node: int, name: str, port: str, number: str) -> None:
+        self._node, self._name, self._port, self._number = node, name, port, number
         self._unanswered = False
 
     def write(self, payload: bytes, timeout: float) -> None:
@@ -70,7 +70,6 @@ class UsblpPrinter:
                 taken += self._put(payload[taken : taken + _CHUNK], progress, taken)
             self._put(b"", progress, taken)
         except OSError as error:
-            self._unanswered = False
             raise DeviceGone(f"printer {self._name}: {error}; {taken} bytes were taken") from error
 
     def read(self, timeout: float) -> bytes:
@@ -83,14 +82,13 @@ class UsblpPrinter:
                     return chunk
                 pause(min(_TURN, timeout))  # an empty transfer: so some printers say that they have nothing to say
         except OSError as error:
-            self._unanswered = False
             raise DeviceGone(f"printer {self._name}: {error}") from error
 
     def close(self) -> None:
         if self._node >= 0:
             os.close(self._node)
             if self._unanswered and self._port:
-                _silent.add(self._port)
+                _silent[self._port] = self._number
         self._node = -1
 
     def _put(self, chunk: bytes, progress: Progress, taken: int) -> int:
@@ -139,15 +137,14 @@ def open_printer(
         raise DeviceRefused("usblp is a driver of Linux; on Windows take os_queue")
     try:
         path = options.path or str(nodes / _found(options, usbmisc))
-        port = _port(usbmisc / Path(path).name)
-        if port in _silent:
-            _silent.discard(port)
+        port, number = _plug(usbmisc / Path(path).name)
+        if _silent.pop(port, None) == number:  # the same as then: it was not pulled in the meantime
             free(port)
             path = options.path or str(nodes / _found(options, usbmisc))
         node = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
         raise _translated(options.path or str(options), error) from error
-    return UsblpPrinter(node, path, port)
+    return UsblpPrinter(node, path, port, number)
 
 
 def _found(options: Options, usbmisc: Path) -> str:
@@ -160,9 +157,11 @@ def _found(options: Options, usbmisc: Path) -> str:
     return fits[0]
 
 
-def _port(node: Path) -> str:
-    """Where its printer is plugged in; "" = it is no printer of usblp."""
-    return _device(node).name if (node / "device").exists() else ""
+def _plug(node: Path) -> tuple[str, str]:
+    """Where its printer is plugged in, and the number that it got when that was done; nothing for other nodes."""
+    device = _device(node)
+    number = _attribute(device, "devnum")
+    return (device.name, number) if number else ("", "")
 
 
 def _device(node: Path) -> Path:

@@ -26,12 +26,15 @@ class Machine:
         self.usbmisc.mkdir(parents=True)
         self.nodes.mkdir(parents=True)
         self._ends: dict[str, int] = {}
+        self._plugs = 0
         self.freed: list[str] = []
 
     def plug(self, node: str, port: str, product: str = "0202", serial: str = "") -> None:
         device = self._folder / "sys/devices/usb1" / port
         interface = device / f"{port}:1.0"
         interface.mkdir(parents=True, exist_ok=True)
+        self._plugs += 1
+        (device / "devnum").write_text(f"{self._plugs}\n")
         (device / "idVendor").write_text("04b8\n")
         (device / "idProduct").write_text(f"{product}\n")
         if serial:
