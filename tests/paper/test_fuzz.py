@@ -193,6 +193,7 @@ def test_a_retailers_template_is_refused_or_makes_a_safe_job(size: Size) -> None
 
     @many(size(200, 10_000))
     @given(st.lists(pieces, max_size=12).map("".join))
+    @example("")
     def run(source: str) -> None:
         begin = perf_counter()
         try:
