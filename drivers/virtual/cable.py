@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 from typing import Protocol
 
-_CHUNK = 16384
+_IXON_WORD = 0  # of what tcgetattr gives: the input modes
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -35,12 +35,17 @@ class Cable(Protocol):
         """The file descriptors that become readable when something is to be received."""
         ...
 
-    def receive(self) -> bytes:
-        """What has arrived; b"" = nothing."""
+    def receive(self, most: int) -> bytes:
+        """What has arrived, at most so many bytes; b"" = nothing."""
         ...
 
     def send(self, replies: bytes) -> None:
         """Hand over what the host is ready to take; a host that does not read loses it."""
+        ...
+
+    @property
+    def obeys_xoff(self) -> bool:
+        """The host's end of the line stops by itself when it gets XOFF."""
         ...
 
 
@@ -75,8 +80,12 @@ class TcpCable:
     def waits_for(self) -> list[int]:
         return [each.fileno() for each in (self._listener, self._host) if each is not None]
 
-    def receive(self) -> bytes:
-        chunk = self._read()
+    @property
+    def obeys_xoff(self) -> bool:
+        return False
+
+    def receive(self, most: int) -> bytes:
+        chunk = self._read(most) if most else b""
         self._let_in()
         return chunk
 
@@ -85,11 +94,11 @@ class TcpCable:
             with contextlib.suppress(OSError):  # the host has gone or does not read; the next receive finds out
                 self._host.send(replies)
 
-    def _read(self) -> bytes:
+    def _read(self, most: int) -> bytes:
         if self._host is None:
             return b""
         try:
-            chunk = self._host.recv(_CHUNK)
+            chunk = self._host.recv(most)
         except BlockingIOError:
             return b""
         except OSError:
@@ -153,10 +162,18 @@ class PtyCable:
     def waits_for(self) -> list[int]:
         return [self._ends[0]] if self._ends else []
 
-    def receive(self) -> bytes:
-        if self._ends is None or not select.select([self._ends[0]], [], [], 0)[0]:
+    @property
+    def obeys_xoff(self) -> bool:
+        if self._ends is None:
+            return False
+        import termios
+
+        return bool(termios.tcgetattr(self._ends[1])[_IXON_WORD] & termios.IXON)
+
+    def receive(self, most: int) -> bytes:
+        if self._ends is None or not most or not select.select([self._ends[0]], [], [], 0)[0]:
             return b""
-        return os.read(self._ends[0], _CHUNK)
+        return os.read(self._ends[0], most)
 
     def send(self, replies: bytes) -> None:
         if self._ends is not None:

@@ -3,13 +3,21 @@
 Each cut writes `NNNN.png` and `NNNN.txt` into the out folder. Control port (see drivers.virtual.control):
 
     paper_out  paper_near_end  paper_in     the roll; out: data is held, and printed once after paper_in
-    paper_out_after {"bytes": n}            the roll ends when n more bytes have been printed
     cover_open  cover_close                 held likewise
+    cutter_jam                              a recoverable error: held until the host sends DLE ENQ
+    overheat  cool_down                     an error that ends by itself: held until then
+    break_down                              an error that only power_off and power_on end
     mute  unmute                            prints, but answers nothing
     reset                                   breaks the connection
-    power_off  power_on                     gone; what was not on paper is lost
+    unplug  plug                            the cable: not to be reached; what the printer holds, it keeps
+    power_off  power_on                     gone; what was not on paper is lost, and errors are over
     tear                                    by hand, for jobs without a cut
-    state      {"receipts", "bytes", "held", "paper": ok|near_end|out, "cover": open|closed, "mute", "power": on|off}
+    fault_after {"bytes": n, "fault": name} when n more bytes have been printed: paper_out, near_end, cover, cutter,
+                                            overheated, broken, mute; when n more have been received, and not one
+                                            of those that come after: reset, unplug, power_off
+    state      {"receipts", "bytes", "held", "dropped": bytes that found the buffer full, "drawer_kicks",
+                "paper": ok|near_end|out, "cover": open|closed, "cutter": ok|jammed, "head": ok|hot, "broken", "mute",
+                "power": on|off, "plugged", "ready": what its DTR line says}
     receipts {"after": n}                   {"receipts": [{"number", "text", "png", "faults"}]}, those numbered above n
 """
 
@@ -20,79 +28,78 @@ import select
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Event
+from typing import get_args
 
-from drivers.printers.escpos.paper import Paper
 from drivers.virtual.cable import Cable, PtyCable, TcpCable
-from drivers.virtual.control import ControlError, ControlServer, Request, number
-from drivers.virtual.mechanism import Mechanism, PaperState
+from drivers.virtual.condition import FAULTS
+from drivers.virtual.control import ControlError, ControlServer, Request, number, text
+from drivers.virtual.line import Flow, FlowControl, Throttle
+from drivers.virtual.mechanism import Answers, Mechanism, Model
+from drivers.virtual.tray import Tray
 
 _TICK = 0.1
 _ANSWER_WITHIN = 5.0
+_CHUNK = 16384
+_FIFO = 16  # bytes that a host which obeys XOFF has on their way when it comes
 
 
 @dataclass(frozen=True)
 class Options:
-    """Where it can be reached (on TCP, or with `pty` on a pseudo terminal under that path) and where the paper falls.
+    """What printer it is and how it can be reached. Raises ValueError for a word that it does not know."""
 
-    `dots` is the width of its head: 512 or 576 for 80 mm paper, 384 for 58 mm. `buffer` is what it takes while it
-    cannot print; a host that sends more has to wait.
-    """
+    listen: str = field(default="127.0.0.1:0", metadata={"doc": "HOST:PORT; port 0 = any free one"})
+    pty: str = field(default="", metadata={"doc": "path of a pseudo terminal to be, instead of a TCP port"})
+    control_port: int = field(default=0, metadata={"doc": "control port, on this machine only"})
+    out: str = field(default="", metadata={"doc": "folder for the receipts as PNG and text"})
+    dots: int = field(default=512, metadata={"doc": "width of the head: 512 or 576 for 80 mm paper, 384 for 58 mm"})
+    family: str = field(
+        default="any",
+        metadata={"doc": "whose code page numbers it has: a model, or epson, star, rp326, ocd, kr306, nt-pos"},
+    )
+    chinese: bool = field(default=False, metadata={"doc": "starts in the two-byte mode of Chinese clones, until FS ."})
+    buffer: int = field(
+        default=65536, metadata={"doc": "bytes that it takes while it cannot print; a TM-T88III has 4096 or 45"}
+    )
+    flow: Flow = field(
+        default="hold",
+        metadata={
+            "doc": "when the buffer is full: hold = the cable waits; none, xonxoff, dtr = a serial line that loses what comes"
+        },
+    )
+    baud: int = field(default=0, metadata={"doc": "takes baud / 10 bytes a second; 0 = as fast as they come"})
+    speed: int = field(default=0, metadata={"doc": "paper in mm a second; 0 = prints in no time"})
+    answers: Answers = field(
+        default="all", metadata={"doc": "all; no_ids = not to GS ( H; status_only = only to DLE EOT; none"}
+    )
 
-    listen: str = "127.0.0.1:0"
-    pty: str = ""
-    control_port: int = 0
-    out: str = ""
-    dots: int = 512
-    buffer: int = 65536
+    def __post_init__(self) -> None:
+        self.model()
+        if self.flow not in get_args(Flow):
+            raise ValueError(f"flow: {self.flow!r} is none of {', '.join(get_args(Flow))}")
 
-
-@dataclass(frozen=True)
-class _Receipt:
-    number: int
-    text: str
-    png: str | None
-    faults: tuple[str, ...]
-
-
-class Tray:
-    """Where the receipts fall: in memory, and as files when there is a folder. Numbers go on from those in the folder."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self.receipts: list[_Receipt] = []
-        self._last = 0
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._last = max((int(file.stem) for file in folder.glob("[0-9]*.png") if file.stem.isdigit()), default=0)
-
-    def take(self, paper: Paper) -> None:
-        """Keep a receipt; its files are there, whole, before anybody hears of it."""
-        self._last += 1
-        png = self._write(paper) if self._folder is not None else None
-        self.receipts.append(_Receipt(self._last, paper.text, png, paper.faults))
-
-    def _write(self, paper: Paper) -> str:
-        path = (self._folder or Path()) / f"{self._last:04}.png"
-        for file, content in ((path, paper.png()), (path.with_suffix(".txt"), paper.text.encode())):
-            fresh = file.with_name(f".{file.name}.new")
-            fresh.write_bytes(content)
-            fresh.replace(file)
-        return str(path.absolute())
+    def model(self) -> Model:
+        """The printer without its cable."""
+        return Model(self.dots, self.family, self.chinese, self.buffer, self.speed, self.answers)
 
 
 class VirtualPrinter:
     """The thread that calls `run` owns cable and mechanism; `commands` may be called from another one."""
 
-    def __init__(self, cable: Cable, tray: Tray, dots: int, buffer: int) -> None:
-        self._cable, self._tray, self._buffer = cable, tray, buffer
-        self._mechanism = Mechanism(dots, tray.take)
-        self._power = True
+    def __init__(self, options: Options, cable: Cable, tray: Tray, clock: Callable[[], float]) -> None:
+        self._cable, self._tray = cable, tray
+        self._mechanism = Mechanism(options.model(), tray.take, clock)
+        self._throttle = Throttle(options.baud, clock)
+        self._flow = FlowControl(options.flow, options.buffer)
+        self._after_xoff = 0  # bytes taken since XOFF was sent
+        self._power = self._plugged = True
+        self._break: tuple[int, Callable[[], object]] | None = None  # after so many bytes this happens to the cable
         self._asked: queue.Queue[tuple[Callable[[], Request], Future[Request]]] = queue.Queue()
         self._bell, self._button = socket.socketpair()
         self._bell.setblocking(False)
@@ -101,21 +108,60 @@ class VirtualPrinter:
     def run(self, stop: Event) -> None:
         """Print until `stop` is set."""
         while not stop.is_set():
-            waits = [self._bell.fileno()]
-            if self._mechanism.held < self._buffer:
-                waits += self._cable.waits_for()
-            if self._bell.fileno() in select.select(waits, [], [], _TICK)[0]:
-                self._bell.recv(4096)
+            self._wait()
             self._do_as_asked()
-            if self._power and self._mechanism.held < self._buffer:
-                self._cable.send(self._mechanism.receive(self._cable.receive()))
+            if self._power:
+                self._turn()
         self._cable.unplug()
         self._bell.close()
         self._button.close()
 
-    def _ask(self, action: Callable[[Request], Request], request: Request) -> Request:
+    def _wait(self) -> None:
+        """Until something comes, or time has made a difference."""
+        pauses = [_TICK, self._mechanism.busy_for or _TICK, self._throttle.pause or _TICK]
+        waits = [self._bell.fileno()]
+        if self._throttle.pause is None and self._room() > 0:
+            waits += self._cable.waits_for()
+        if self._bell.fileno() in select.select(waits, [], [], min(pauses))[0]:
+            self._bell.recv(4096)
+
+    def _turn(self) -> None:
+        """Take what may be taken, print, answer."""
+        allowed, room = self._throttle.allowance(_CHUNK), self._room()
+        chunk = self._cable.receive(min(allowed, room))
+        if allowed:
+            self._throttle.took(len(chunk), min(allowed, room) or 1)
+        replies = self._mechanism.receive(chunk)
+        self._after_xoff = self._after_xoff + len(chunk) if self._flow.sent_xoff else 0
+        self._send(replies)
+        self._break_if_due(len(chunk))
+
+    def _send(self, replies: bytes) -> None:
+        self._cable.send(replies + self._flow.signals(self._mechanism.room))
+
+    def _room(self) -> int:
+        """Bytes that the line may bring before something has to happen."""
+        limits = [_CHUNK]
+        if self._flow.holds_back:
+            limits.append(self._mechanism.room)
+        if (room := self._flow.until_signal(self._mechanism.room)) is not None:
+            limits.append(room)
+        if self._flow.sent_xoff and self._cable.obeys_xoff:
+            limits.append(max(_FIFO - self._after_xoff, 0))
+        if self._break is not None:
+            limits.append(self._break[0])
+        return min(limits)
+
+    def _break_if_due(self, count: int) -> None:
+        if self._break is not None:
+            left, happens = self._break[0] - count, self._break[1]
+            self._break = (left, happens) if left > 0 else None
+            if left <= 0:
+                happens()
+
+    def _ask(self, action: Callable[[Request], Request | None], request: Request) -> Request:
         answer: Future[Request] = Future()
-        self._asked.put((partial(action, request), answer))
+        self._asked.put((lambda: action(request) or {}, answer))
         self._button.send(b"\0")
         return answer.result(_ANSWER_WITHIN)
 
@@ -127,78 +173,99 @@ class VirtualPrinter:
             except ControlError as error:
                 answer.set_exception(error)
             if self._power:
-                self._cable.send(self._mechanism.work())
+                self._send(self._mechanism.work())
 
-    def _actions(self) -> dict[str, Callable[[Request], Request]]:
+    def _actions(self) -> dict[str, Callable[[Request], Request | None]]:
+        mechanism = self._mechanism
         return {
-            "paper_out": lambda _: self._change(paper="out"),
-            "paper_near_end": lambda _: self._change(paper="near_end"),
-            "paper_in": lambda _: self._done(self._mechanism.new_roll),
-            "paper_out_after": lambda request: self._done(
-                partial(self._mechanism.end_paper_after, number(request, "bytes"))
-            ),
-            "cover_open": lambda _: self._change(cover_open=True),
-            "cover_close": lambda _: self._change(cover_open=False),
-            "mute": lambda _: self._change(mute=True),
-            "unmute": lambda _: self._change(mute=False),
-            "reset": lambda _: self._done(self._cable.hang_up),
-            "power_off": self._power_off,
-            "power_on": self._power_on,
-            "tear": lambda _: self._done(self._mechanism.tear),
-            "state": self._state,
-            "receipts": self._receipts,
+            "paper_out": lambda _: setattr(mechanism, "paper", "out"),
+            "paper_near_end": lambda _: setattr(mechanism, "paper", "near_end"),
+            "paper_in": lambda _: mechanism.new_roll(),
+            "cover_open": lambda _: setattr(mechanism, "cover_open", True),
+            "cover_close": lambda _: setattr(mechanism, "cover_open", False),
+            "cutter_jam": lambda _: setattr(mechanism, "cutter_jammed", True),
+            "overheat": lambda _: setattr(mechanism, "hot", True),
+            "cool_down": lambda _: setattr(mechanism, "hot", False),
+            "break_down": lambda _: setattr(mechanism, "broken", True),
+            "mute": lambda _: setattr(mechanism, "mute", True),
+            "unmute": lambda _: setattr(mechanism, "mute", False),
+            "reset": lambda _: self._cable.hang_up(),
+            "unplug": lambda _: self._unplug(),
+            "plug": lambda _: self._plug(),
+            "power_off": lambda _: self._power_off(),
+            "power_on": lambda _: self._power_on(),
+            "tear": lambda _: mechanism.tear(),
+            "fault_after": lambda request: self._fault_after(number(request, "bytes"), text(request, "fault")),
+            "paper_out_after": lambda request: mechanism.end_paper_after(number(request, "bytes")),
+            "state": lambda _: self._state(),
+            "receipts": lambda request: self._receipts(number(request, "after", 0)),
         }
 
-    def _change(
-        self, *, paper: PaperState | None = None, cover_open: bool | None = None, mute: bool | None = None
-    ) -> Request:
-        state = self._mechanism
-        state.paper = paper or state.paper
-        state.cover_open = state.cover_open if cover_open is None else cover_open
-        state.mute = state.mute if mute is None else mute
-        return {}
+    def _fault_after(self, count: int, fault: str) -> None:
+        of_cable = {"reset": self._cable.hang_up, "unplug": self._unplug, "power_off": self._power_off}
+        if fault in FAULTS:
+            self._mechanism.fail_after(count, fault)
+        elif fault in of_cable:
+            self._break = (count, of_cable[fault])
+            self._break_if_due(0)
+        else:
+            raise ControlError(f"unknown fault {fault!r}, known: {', '.join([*FAULTS, *of_cable])}")
 
-    def _done(self, action: Callable[[], None]) -> Request:
-        action()
-        return {}
+    def _unplug(self) -> None:
+        self._plugged = False
+        self._cable.unplug()
 
-    def _power_off(self, _: Request) -> Request:
+    def _plug(self) -> None:
+        self._plugged = True
+        if self._power:
+            self._reach()
+
+    def _power_off(self) -> None:
         self._power = False
         self._cable.unplug()
         self._mechanism.lose_power()
-        return {}
 
-    def _power_on(self, _: Request) -> Request:
+    def _power_on(self) -> None:
+        if self._plugged:
+            self._reach()
+        self._power = True
+
+    def _reach(self) -> None:
         try:
             self._cable.plug()
         except OSError as error:
             raise ControlError(f"{self._cable.address}: {error}") from error
-        self._power = True
-        return {}
 
-    def _state(self, _: Request) -> Request:
+    def _state(self) -> Request:
+        mechanism = self._mechanism
         return {
             "receipts": len(self._tray.receipts),
-            "bytes": self._mechanism.taken,
-            "held": self._mechanism.held,
-            "paper": self._mechanism.paper,
-            "cover": "open" if self._mechanism.cover_open else "closed",
-            "mute": self._mechanism.mute,
+            "bytes": mechanism.taken,
+            "held": mechanism.held,
+            "dropped": mechanism.dropped,
+            "drawer_kicks": mechanism.drawer_kicks,
+            "paper": mechanism.paper,
+            "cover": "open" if mechanism.cover_open else "closed",
+            "cutter": "jammed" if mechanism.cutter_jammed else "ok",
+            "head": "hot" if mechanism.hot else "ok",
+            "broken": mechanism.broken,
+            "mute": mechanism.mute,
             "power": "on" if self._power else "off",
+            "plugged": self._plugged,
+            "ready": self._flow.ready,
         }
 
-    def _receipts(self, request: Request) -> Request:
-        after = number(request, "after", 0)
+    def _receipts(self, after: int) -> Request:
         found = [receipt for receipt in self._tray.receipts if receipt.number > after]
-        return {
-            "receipts": [
-                {"number": each.number, "text": each.text, "png": each.png, "faults": list(each.faults)}
-                for each in found
-            ]
-        }
+        return {"receipts": [asdict(receipt) | {"faults": list(receipt.faults)} for receipt in found]}
 
 
-def run(options: Options, stop: Event, announce: Callable[[str], None] | None = None) -> None:
+def run(
+    options: Options,
+    stop: Event,
+    announce: Callable[[str], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
     """Be a printer until `stop` is set.
 
     Says `ready device=... control=...` once it can be used, on stdout or to `announce`. Raises OSError when it cannot
@@ -206,7 +273,7 @@ def run(options: Options, stop: Event, announce: Callable[[str], None] | None = 
     """
     cable = PtyCable(Path(options.pty)) if options.pty else TcpCable(options.listen)
     tray = Tray(Path(options.out) if options.out else None)
-    printer = VirtualPrinter(cable, tray, options.dots, options.buffer)
+    printer = VirtualPrinter(options, cable, tray, clock)
     control = ControlServer(printer.commands, options.control_port)
     server = threading.Thread(target=control.run, args=(stop,), name="printer-control", daemon=True)
     server.start()

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 import tty
@@ -23,7 +24,17 @@ from PIL import Image
 from drivers.base import DeviceGone, Printer
 from drivers.printers.escpos.encoder import encode
 from drivers.printers.escpos.profile import load_profile
-from drivers.printers.escpos.status import ASK_OFFLINE, ASK_PAPER, ASK_PRINTER, FENCE, Answer, Fence, Replies, condition
+from drivers.printers.escpos.status import (
+    ASK_OFFLINE,
+    ASK_PAPER,
+    ASK_PRINTER,
+    FENCE,
+    RECOVER,
+    Answer,
+    Fence,
+    Replies,
+    condition,
+)
 from drivers.printers.tcp import DRIVER
 from drivers.printers.tcp import Options as TcpOptions
 from drivers.virtual.control import ControlError, call
@@ -139,7 +150,7 @@ def test_paper_out_in_the_middle_holds_the_job_and_it_prints_once(virtual_printe
     """The whole conversation, through our driver and our reply parser."""
     replies = Replies()
     with opened(virtual_printer) as device:
-        virtual_printer.do("paper_out_after", bytes=len(JOB) // 2)
+        virtual_printer.do("fault_after", bytes=len(JOB) // 2, fault="paper_out")
         device.write(JOB + FENCE, 1)
         assert device.read(0.2) == b""
         replies.asked(1, 2, 4)
@@ -254,7 +265,11 @@ def test_a_full_buffer_makes_the_host_wait(start_printer: Start, until: Until) -
 
 
 @pytest.mark.parametrize(
-    "request_", [{"do": "paper_out_after"}, {"do": "paper_out_after", "bytes": -1}, {"do": "kick"}]
+    "request_",
+    [
+        *({"do": "fault_after", "fault": "cover"}, {"do": "fault_after", "bytes": -1, "fault": "cover"}),
+        *({"do": "fault_after", "bytes": 1}, {"do": "fault_after", "bytes": 1, "fault": "flood"}, {"do": "kick"}),
+    ],
 )
 def test_senseless_requests_are_refused(virtual_printer: VirtualPrinter, request_: dict[str, object]) -> None:
     with pytest.raises(ControlError):
@@ -285,6 +300,177 @@ def test_on_a_pty_it_is_a_serial_printer(start_printer: Start, tmp_path: Path) -
     printer.do("power_on")
     assert link.exists()
     assert printer.receipts()[0]["png"] is None
+
+
+@pytest.mark.parametrize("options", [{"answers": "some"}, {"flow": "smoke"}, {"family": "abacus"}])
+def test_an_option_that_is_none_is_refused(options: dict[str, str]) -> None:
+    with pytest.raises((ValueError, LookupError), match=r"(some|smoke|abacus)"):
+        Options(**options)  # type: ignore[arg-type]
+
+
+PICTURE = b"\x1dv0\x00\x10\x00\x20\x00"  # 512 bytes of dots follow
+
+
+@pytest.mark.parametrize("after", [1, len(JOB) // 2, len(JOB)])
+@pytest.mark.parametrize("fault", ["reset", "unplug", "power_off"])
+def test_the_cable_may_break_at_any_byte(virtual_printer: VirtualPrinter, fault: str, after: int) -> None:
+    virtual_printer.do("fault_after", bytes=after, fault=fault)
+    with opened(virtual_printer) as device:
+        device.write(JOB, 1)
+        with pytest.raises(DeviceGone):
+            read(device, 1)
+    assert virtual_printer.state("bytes") == after
+    if fault != "reset":
+        with pytest.raises(DeviceGone, match="refused"), opened(virtual_printer):
+            pass
+        virtual_printer.do({"unplug": "plug", "power_off": "power_on"}[fault])
+    held = after < len(JOB) and fault != "power_off"
+    with opened(virtual_printer) as device:
+        device.write(JOB[after:] if held else b"\n\x1dV\x00", 1)
+        device.write(FENCE, 1)
+        assert read(device, 1) == b"\x00"
+    whole = [receipt for receipt in virtual_printer.receipts() if "qr HTTPS://A.RU" in receipt["text"]]
+    assert len(whole) == (held or after == len(JOB))
+
+
+def test_a_cut_off_picture_swallows_the_next_receipt_unless_the_power_went(virtual_printer: VirtualPrinter) -> None:
+    for power, texts in ((False, []), (True, ["first\n", "next\n"])):
+        with opened(virtual_printer) as device:
+            device.write(b"first\n\x1dV\x00" if power else b"", 1)
+            device.write(PICTURE + b"\xff" * 100 + ASK_PRINTER, 1)
+            assert read(device, 1) == b"\x12"
+        if power:
+            virtual_printer.do("power_off")
+            virtual_printer.do("power_on")
+        with opened(virtual_printer) as device:
+            device.write(b"next\n\x1dV\x00" + ASK_PRINTER, 1)
+            assert read(device, 1) == b"\x12"
+        assert [receipt["text"] for receipt in virtual_printer.receipts()] == texts
+        virtual_printer.do("power_off")
+        virtual_printer.do("power_on")
+
+
+def test_unplugged_it_keeps_what_it_holds(virtual_printer: VirtualPrinter, until: Until) -> None:
+    virtual_printer.do("cover_open")
+    with opened(virtual_printer) as device:
+        device.write(JOB, 1)
+        until(lambda: virtual_printer.state("held") == len(JOB))
+        virtual_printer.do("unplug")
+        with pytest.raises(DeviceGone):
+            read(device, 1)
+    virtual_printer.do("cover_close")
+    assert (virtual_printer.state("plugged"), virtual_printer.state("receipts")) == (False, 1)
+    virtual_printer.do("power_off")
+    virtual_printer.do("power_on")
+    with pytest.raises(DeviceGone, match="refused"), opened(virtual_printer):
+        pass
+    virtual_printer.do("plug")
+    with opened(virtual_printer) as device:
+        device.write(FENCE, 1)
+        assert read(device, 1) == b"\x00"
+
+
+def test_errors_come_and_go_by_hand(virtual_printer: VirtualPrinter) -> None:
+    def errors() -> tuple[object, ...]:
+        return tuple(virtual_printer.state(name) for name in ("cutter", "head", "broken"))
+
+    with opened(virtual_printer) as device:
+        for fault, state, query3 in (
+            ("overheat", ("ok", "hot", False), b"\x52"),
+            ("cutter_jam", ("jammed", "hot", False), b"\x5a"),
+            ("break_down", ("jammed", "hot", True), b"\x7a"),
+        ):
+            virtual_printer.do(fault)
+            device.write(b"\x10\x04\x03", 1)
+            assert (errors(), read(device, 1)) == (state, query3)
+        virtual_printer.do("cool_down")
+        device.write(RECOVER + b"\x10\x04\x03", 1)
+        assert (errors(), read(device, 1)) == (("ok", "ok", True), b"\x32")
+        device.write(b"\x1bp\x00\x19\xfa\x10\x14\x01\x00\x01" + ASK_PRINTER, 1)
+        read(device, 1)
+        assert virtual_printer.state("drawer_kicks") == 1  # ESC p is held, DLE DC4 is not
+    virtual_printer.do("power_off")
+    virtual_printer.do("power_on")
+    assert errors() == ("ok", "ok", False)
+
+
+@pytest.mark.parametrize("on", ["tcp", "pty"])
+def test_a_job_takes_as_long_as_the_line_is_slow(start_printer: Start, tmp_path: Path, on: str) -> None:
+    """960 bytes at 19 200 baud are half a second on the line."""
+    link = tmp_path / "printer"
+    printer = start_printer(Options(baud=19200, pty=str(link) if on == "pty" else ""))
+    with raw_line(link) if on == "pty" else socket.create_connection(where(printer)) as line:
+        for _ in range(2):
+            begun = time.monotonic()
+            os.write(line.fileno(), b"x" * 20 + b"\n" * 937 + FENCE)
+            assert os.read(line.fileno(), 1) == b"\x00"
+            assert 0.49 <= time.monotonic() - begun < 1.0
+
+
+@contextmanager
+def raw_line(link: Path, *, xoff: bool = False) -> Iterator[socket.SocketIO | Any]:
+    """The host's end of a pty; with `xoff` its kernel stops sending when it gets XOFF."""
+    with link.open("r+b", buffering=0) as line:
+        tty.setraw(line)
+        modes = termios.tcgetattr(line)
+        modes[0] |= termios.IXON if xoff else 0
+        termios.tcsetattr(line, termios.TCSANOW, modes)
+        yield line
+
+
+RECEIPT = b"0123456789012345678901234567890\n" * 40 + b"\x1dV\x00"
+
+
+def test_without_flow_control_a_slow_printer_loses_bytes(start_printer: Start, tmp_path: Path, until: Until) -> None:
+    """As a TM-T88III with its small buffer on a line without handshake."""
+    printer = start_printer(Options(pty=str(tmp_path / "printer"), buffer=45, flow="none", speed=150))
+    with raw_line(tmp_path / "printer") as line:
+        os.write(line.fileno(), RECEIPT)
+        until(lambda: printer.state("bytes") == len(RECEIPT))
+        assert printer.state("dropped") != 0
+
+
+def test_with_xon_and_xoff_nothing_is_lost(start_printer: Start, tmp_path: Path, until: Until) -> None:
+    printer = start_printer(Options(pty=str(tmp_path / "printer"), buffer=45, flow="xonxoff", speed=800))
+    with raw_line(tmp_path / "printer", xoff=True) as line:
+        os.write(line.fileno(), RECEIPT)
+        until(lambda: printer.state("receipts") == 1)
+        assert printer.state("dropped") == 0
+    assert printer.receipts()[0]["text"].encode() + b"\x1dV\x00" == RECEIPT
+
+
+def test_xoff_is_sent_and_bytes_of_a_host_that_goes_on_are_lost(
+    start_printer: Start, tmp_path: Path, until: Until
+) -> None:
+    printer = start_printer(Options(pty=str(tmp_path / "printer"), buffer=300, flow="xonxoff"))
+    printer.do("cover_open")
+    with raw_line(tmp_path / "printer") as line:
+        os.write(line.fileno(), b"x" * 171)
+        until(lambda: printer.state("held") == 171)
+        assert printer.state("ready")
+        os.write(line.fileno(), b"x")
+        assert os.read(line.fileno(), 1) == b"\x13"
+        assert not printer.state("ready")
+        os.write(line.fileno(), b"x" * 150)
+        until(lambda: printer.state("dropped") == 22)
+        printer.do("cover_close")
+        assert os.read(line.fileno(), 1) == b"\x11"
+
+
+def test_a_line_with_dtr_says_through_the_control_port_when_to_pause(
+    start_printer: Start, tmp_path: Path, until: Until
+) -> None:
+    printer = start_printer(Options(pty=str(tmp_path / "printer"), buffer=4096, flow="dtr"))
+    printer.do("paper_out")
+    with raw_line(tmp_path / "printer") as line:
+        os.write(line.fileno(), b"x" * 3967)
+        until(lambda: printer.state("held") == 3967)
+        assert printer.state("ready")
+        os.write(line.fileno(), b"x")
+        until(lambda: not printer.state("ready"))
+        printer.do("paper_in")
+        assert printer.state("ready")
+        assert select.select([line], [], [], 0.05)[0] == []
 
 
 def test_as_a_process_it_says_where_it_is_and_stops_at_once(tmp_path: Path) -> None:
