@@ -47,10 +47,10 @@ class Spelling:
             return b""
         used = {font: Counter(_text(rows, font)) for font in ("A", "B")}
         lacking = Counter({char: n for char, n in (used["A"] + used["B"]).items() if char not in self._codes})
-        if not lacking:
-            return b""
         free = [char for char in _ASCII if char not in used["A"] and char not in used["B"]]
         self._taught = dict(zip((char for char, _ in lacking.most_common()), map(ord, free), strict=False))
+        if not self._taught:
+            return b""
         self._codes = self._codes | self._taught
         return self._lessons("A", used["A"]) + self._lessons("B", used["B"]) + TAUGHT
 

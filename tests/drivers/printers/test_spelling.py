@@ -108,3 +108,9 @@ def test_a_document_that_needs_nothing_is_taught_nothing() -> None:
     job = encode(russian("Чай " + string.punctuation), load_profile("TM-T88V"), 80)
     assert not jobs_of("ESC &", job)
     assert not jobs_of("ESC %", job)
+
+
+def test_where_no_code_is_free_the_line_is_a_picture() -> None:
+    job = encode(russian("".join(map(chr, range(0x21, 0x7F))), "5 ₽"), load_profile("TM-T88V"), 80)
+    assert not jobs_of("ESC %", job)
+    assert on_paper(job, "TM-T88V", 80).text.splitlines()[-1].startswith("[picture ")
