@@ -117,8 +117,9 @@ def _value(data: str, start: int, ai: str, spec: Spec) -> tuple[str, int]:
         return data[start:end], end
     end = data.find(GS, start)
     end = len(data) if end < 0 else end
-    if spec.fixed:
-        end = min(end, start + spec.most)
+    stop = start + spec.most
+    if spec.fixed and stop < end and data[stop : stop + LENGTHS.get(data[stop : stop + 2], 0)] in IDENTIFIERS:
+        end = stop
     return data[start:end], end
 
 

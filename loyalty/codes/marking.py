@@ -23,12 +23,14 @@ _WITHOUT_GS = re.compile(
 _PACK = re.compile(rf"(?P<gtin>[0-9]{{14}})(?P<serial>{_C}{{7}})(?P<mrp>{_C}{{4}})(?P<check>{_C}{{4}})")
 _BEGINS = re.compile(r"01[0-9]{14}21")
 _LOOSE_GS = re.compile(r"(?: |GS)(?=9[1-3]|8005|31[0-9]{2}|335[0-5])")
+_GLUED = re.compile(rf"({_C}{{4}})92({_C}{{88}}|{_C}{{44}})")
 _CHEAP = "A"  # the price is base 80 and begins with A up to 5120 roubles
 
 
 def from_message(message: Message) -> Marking | None:
     """Return the marking code that these element strings are, or None. Whether the GTIN's check digit is right is said."""
     found = dict(message.elements)
+    lost = _part(found)
     gtin, serial = found.get("01"), found.get("21")
     if gtin is None or serial is None or not _has_tail(found):
         return None
@@ -37,6 +39,7 @@ def from_message(message: Message) -> Marking | None:
         gtin,
         serial,
         has_check_digit(gtin),
+        lost,
         ai91=found.get("91"),
         ai92=found.get("92"),
         ai93=found.get("93"),
@@ -77,6 +80,14 @@ def _loosely(code: str) -> Marking | None:
 def is_whole(message: Message) -> bool:
     """Nothing is wrong but, at most, the check digit of the GTIN."""
     return message.fault is None or (message.fault.reason, message.fault.ai) == ("check_digit", "01")
+
+
+def _part(found: dict[str, str]) -> bool:
+    """Part 91 from 92 where the one GS between them was swallowed; tell whether it was."""
+    tail = _GLUED.fullmatch(found.get("91", "")) if "92" not in found else None
+    if tail is not None:
+        found["91"], found["92"] = tail.groups()
+    return tail is not None
 
 
 def _has_tail(found: dict[str, str]) -> bool:

@@ -80,6 +80,8 @@ def _national(digits: str, region: Region) -> str | None:
         return digits
     if size == 11 and digits.startswith("80"):  # no area code of +7 begins with 0, so this is Belarus
         return f"375{digits[2:]}" if region == "BY" or _by(digits[2:]) else f"7{digits[1:]}"
+    if size == 11 and region == "BY" and digits[0] == "8":  # 8 alone stands before 800, 801 and the like
+        return f"375{digits[1:]}"
     if size == 11 and digits[0] in "78":
         return f"7{digits[1:]}"
     if size == 10 and region != "BY" and digits[0] in "34789":
