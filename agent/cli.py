@@ -12,37 +12,24 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
 
 import click
 
-from agent import __version__, code_cli, printer_cli, programme_cli, receipt_cli
-from agent.config import DEFAULT_PATH, Config, ConfigError, load
+from agent import __version__, code_cli, jobs_cli, printer_cli, programme_cli, receipt_cli
+from agent.cli_config import ENVIRONMENT, as_json_option, config_option, fail, load_config, queue_file, say
+from agent.config import DEFAULT_PATH, Config, ConfigError
 from agent.config import example as config_example
 from loyalty.errors import TillmateError
-from loyalty.i18n import Language, text
-
-CallableT = TypeVar("CallableT", bound=Callable[..., Any])
-
-_ENVIRONMENT = "TILLMATE_CONFIG"
-_SAYS_IT_ALL = ("port_in_use", "queue_locked", "state_folder")
-"""Errors whose sentence for people leaves nothing to add."""
-
-
-def _config_option(command: CallableT) -> CallableT:
-    path = click.Path(path_type=Path, dir_okay=False)
-    return click.option(
-        "--config", "config_path", type=path, help=f"config.toml; default: ${_ENVIRONMENT} or {DEFAULT_PATH}"
-    )(command)
+from loyalty.i18n import text
 
 
 @click.group()
 @click.version_option(__version__, prog_name="tillmate")
-@_config_option
+@config_option
 @click.pass_context
 def main(context: click.Context, config_path: Path | None) -> None:
     """Tillmate, the loyalty agent of the till."""
-    context.obj = config_path or Path(os.environ.get(_ENVIRONMENT) or DEFAULT_PATH)
+    context.obj = config_path or Path(os.environ.get(ENVIRONMENT) or DEFAULT_PATH)
 
 
 main.add_command(code_cli.code)
@@ -50,10 +37,11 @@ main.add_command(programme_cli.programme)
 main.add_command(programme_cli.quote)
 main.add_command(receipt_cli.receipt)
 main.add_command(printer_cli.printer)
+main.add_command(jobs_cli.jobs)
 
 
 @main.command()
-@_config_option
+@config_option
 @click.option("--verbose", is_flag=True, help="Log everything.")
 @click.pass_obj
 def run(default: Path, config_path: Path | None, verbose: bool) -> None:
@@ -61,27 +49,27 @@ def run(default: Path, config_path: Path | None, verbose: bool) -> None:
     from agent import app, logs
     from agent.clock import SystemClock
 
-    config = _load(config_path or default)
+    config = load_config(config_path or default)
     logs.set_up(logging.DEBUG if verbose else logging.INFO)
     stop = _stop_on_signals()
     try:
         agent = app.build(config, SystemClock())
     except TillmateError as error:
-        _fail(error, config.language, app.exit_code(error))
+        fail(error, config.language, app.exit_code(error))
     hung = agent.run(stop, lambda port: print(f"ready port={port}", flush=True))
     if hung:
-        _say(text("cli.hung", config.language, names=", ".join(hung)))
+        say(text("cli.hung", config.language, names=", ".join(hung)))
     if agent.failure is not None:
-        _fail(agent.failure, config.language, 1)  # not 65: started again, it finds out what the file holds now
+        fail(agent.failure, config.language, 1)  # not 65: started again, it finds out what the file holds now
 
 
 @main.command()
-@_config_option
+@config_option
 @click.pass_obj
 def check(default: Path, config_path: Path | None) -> None:
     """Name every mistake in config.toml, and in the receipt templates that it names."""
     path = config_path or default
-    config = _load(path)
+    config = load_config(path)
     if config.printer:
         _check_receipts(config, path)
     print(text("cli.config_good", config.language, path=str(path)))
@@ -99,8 +87,8 @@ def example() -> None:
 
 
 @main.command()
-@_config_option
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@config_option
+@as_json_option
 @click.pass_obj
 def status(default: Path, config_path: Path | None, as_json: bool) -> None:
     """Ask the running agent how it is."""
@@ -111,11 +99,11 @@ def status(default: Path, config_path: Path | None, as_json: bool) -> None:
     from agent.api.schemas import StatusReport
     from agent.tables import status_table, to_json
 
-    config = _load(config_path or default)
+    config = load_config(config_path or default)
     try:
         answer = call(config.folder / "admin.sock", {"do": "status"})
     except TillmateError as error:
-        _fail(error, config.language, 1)
+        fail(error, config.language, 1)
     report = msgspec.convert(answer["status"], StatusReport)
     if as_json:
         print(to_json(report))
@@ -124,7 +112,7 @@ def status(default: Path, config_path: Path | None, as_json: bool) -> None:
 
 
 @main.command(name="open")
-@_config_option
+@config_option
 @click.option("--till", help="Id of the till; default: the first of the config.")
 @click.option(
     "--for", "holder", type=click.Choice(["screen", "pos"]), default="screen", show_default=True, help="Who is paired."
@@ -137,21 +125,21 @@ def open_page(default: Path, config_path: Path | None, till: str | None, holder:
 
     from agent.api.admin_socket import call
 
-    config = _load(config_path or default)
+    config = load_config(config_path or default)
     known = [each.id for each in config.till]
     wanted = till or next(iter(known), "")
     if wanted not in known:
-        _say(text("cli.till_unknown", config.language, till=wanted, known=", ".join(known)))
+        say(text("cli.till_unknown", config.language, till=wanted, known=", ".join(known)))
         sys.exit(1)
     try:
         answer = call(config.folder / "admin.sock", {"do": "pairing_code", "till": wanted, "for": holder})
     except TillmateError as error:
-        _fail(error, config.language, 1)
+        fail(error, config.language, 1)
     if holder == "pos":
         print(answer["code"])
     elif only_print or not webbrowser.open(str(answer["url"])):
         if not only_print:
-            _say(text("cli.no_browser", config.language))
+            say(text("cli.no_browser", config.language))
         print(answer["url"])
 
 
@@ -161,35 +149,32 @@ def queue() -> None:
 
 
 @queue.command(name="list")
-@_config_option
+@config_option
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@as_json_option
 @click.pass_obj
 def queue_list(default: Path, config_path: Path | None, limit: int, as_json: bool) -> None:
-    """What waits for the server, what it has refused, what is not printed."""
+    """What waits for the server, and what it has refused."""
     from rich.console import Console
 
     from agent.queue_listing import list_queue
-    from agent.tables import job_table, queue_table, to_json
+    from agent.tables import queue_table, to_json
 
-    config, path = _queue_file(config_path or default)
+    config, path = queue_file(config_path or default)
     try:
         listing = list_queue(path, limit)
     except TillmateError as error:
-        _fail(error, config.language, 65)
+        fail(error, config.language, 65)
     if as_json:
         print(to_json(listing))
         return
-    console = Console()
-    console.print(queue_table(listing, config.language) if listing.rows else text("cli.queue_empty", config.language))
-    if listing.jobs:
-        console.print(job_table(listing, config.language))
+    Console().print(queue_table(listing, config.language) if listing.rows else text("cli.queue_empty", config.language))
 
 
 @queue.command(name="show")
-@_config_option
+@config_option
 @click.argument("seq", type=click.IntRange(1))
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@as_json_option
 @click.pass_obj
 def queue_show(default: Path, config_path: Path | None, seq: int, as_json: bool) -> None:
     """One row of the queue, without card numbers."""
@@ -198,13 +183,13 @@ def queue_show(default: Path, config_path: Path | None, seq: int, as_json: bool)
     from agent.queue_listing import show_row
     from agent.tables import row_table, to_json
 
-    config, path = _queue_file(config_path or default)
+    config, path = queue_file(config_path or default)
     try:
         row = show_row(path, seq)
     except TillmateError as error:
-        _fail(error, config.language, 65)
+        fail(error, config.language, 65)
     if row is None:
-        _say(text("cli.queue_no_row", config.language, seq=seq))
+        say(text("cli.queue_no_row", config.language, seq=seq))
         sys.exit(1)
     if as_json:
         print(to_json(row))
@@ -263,53 +248,17 @@ def demo(script: bool, language: str) -> None:
     sys.exit(play_script(console, language) if script else show_store(console, language, stop_on_signals()))
 
 
-def _load(path: Path) -> Config:
-    try:
-        return load(path)
-    except ConfigError as error:
-        _say(text("error.config", error.language))
-        _say(str(error))
-        sys.exit(78)
-
-
 def _check_receipts(config: Config, path: Path) -> None:
     """Say what of the retailer's templates and logo will not be printed as it should be, and end where that is a mistake."""
     from agent.config_receipts import check_receipts
 
     verdict = check_receipts(config)
     for warning in verdict.warnings:
-        _say(warning)
+        say(warning)
     if verdict.mistakes:
-        _say(text("error.config", config.language))
-        _say(str(ConfigError(path, verdict.mistakes, config.language)))
+        say(text("error.config", config.language))
+        say(str(ConfigError(path, verdict.mistakes, config.language)))
         sys.exit(78)
-
-
-def _queue_file(path: Path) -> tuple[Config, Path]:
-    config = _load(path)
-    file = config.folder / "queue.db"
-    try:
-        there = file.exists()
-    except OSError as error:
-        _say(text("error.state_folder", config.language, folder=str(config.folder), reason=error.strerror or ""))
-        sys.exit(1)
-    if not there:
-        _say(text("cli.no_queue", config.language, path=str(config.folder)))
-        sys.exit(1)
-    return config, file
-
-
-def _fail(error: BaseException, language: Language, code: int) -> NoReturn:
-    """Say it in the words of people, with the details, where there are any, for those who look after the machine."""
-    if isinstance(error, TillmateError):
-        _say(text(error.key, language, **error.params))
-    if not isinstance(error, TillmateError) or error.code not in _SAYS_IT_ALL:
-        _say(text("cli.details", language, text=str(error)))
-    sys.exit(code)
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr)
 
 
 def _port(address: str) -> int:
@@ -323,7 +272,7 @@ def _be(device: Callable[[threading.Event], None]) -> None:
     try:
         device(_stop_on_signals())
     except OSError as error:
-        _say(str(error))
+        say(str(error))
         sys.exit(1)
 
 

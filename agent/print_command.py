@@ -2,7 +2,7 @@
 carry out what a person decides about one.
 
     {"do": "print", "printer": "receipt", "document": "{...}"} -> {"ok": true, "job": 12}
-    {"do": "print_job", "job": 12}                             -> {"ok": true, "state": "printed", "note": ""}
+    {"do": "print_job", "job": 12}                             -> {"ok": true, "printer": "receipt", "state": "printed", "note": ""}
     {"do": "print_again", "job": 12}                           -> {"ok": true, "job": 13}    a copy, marked as one
     {"do": "print_drop", "job": 12}                            -> {"ok": true}
 
@@ -37,7 +37,7 @@ def print_commands(printers: Collection[str], writer: Writer, decisions: PrintDe
     def tell(request: Request) -> Answer:
         with _refusing():
             job = decisions.job(_number(request))
-        return {"state": job.state, "note": job.note}
+        return {"printer": job.printer, "state": job.state, "note": job.note}
 
     def again(request: Request) -> Answer:
         with _refusing():

@@ -28,24 +28,13 @@ class ShownRow(msgspec.Struct, frozen=True, kw_only=True):
     body: str
 
 
-class ShownJob(msgspec.Struct, frozen=True, kw_only=True):
-    """One print job that is not done."""
-
-    id: int
-    printer: str
-    state: str
-    note: str
-    created_at: str
-
-
 class QueueListing(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the queue stands, its first rows that are not delivered, and print jobs that are not done."""
+    """Where the queue stands, and its first rows that are not delivered."""
 
     pending: int
     rejected: int
     last_seq: int
     rows: tuple[ShownRow, ...]
-    jobs: tuple[ShownJob, ...]
 
 
 def list_queue(path: Path, limit: int) -> QueueListing:
@@ -55,16 +44,11 @@ def list_queue(path: Path, limit: int) -> QueueListing:
         rejected = {each.row.seq: each for each in reader.rejected(limit)}
         rows = [_show(each.row, depth, each.problem.code) for each in reversed(list(rejected.values()))]
         rows += [_show(each, depth, None) for each in reader.pending(limit)]
-        jobs = reader.jobs(("queued", "sending", "held", "unknown", "failed"))
     return QueueListing(
         pending=depth.pending,
         rejected=depth.rejected,
         last_seq=depth.last_seq,
         rows=tuple(rows),
-        jobs=tuple(
-            ShownJob(id=job.id, printer=job.printer, state=job.state, note=job.note, created_at=job.created_at)
-            for job in jobs[-limit:]
-        ),
     )
 
 

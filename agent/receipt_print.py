@@ -17,6 +17,7 @@ from agent.api.admin_socket import AdminUnreachable, call
 from agent.clock import Clock, SystemClock
 from agent.config import Config
 from agent.config import Printer as PrinterTable
+from agent.job_words import job_in_words
 from agent.print_now import Outcome, print_now
 from agent.receipt_paper import Model, model
 from agent.receipt_source import BadInput, Source
@@ -50,7 +51,7 @@ class Ended:
 
     def said(self, language: Language) -> str:
         """In words."""
-        state = text(f"cli.job_state_{self.state}", language) + _note(self.note, language)
+        state = job_in_words(self.state, self.note, language)
         key = "receipt.ended" if self.job is None else "receipt.ended_job"
         return text(key, language, printer=self.printer, state=state, job=self.job or 0)
 
@@ -61,7 +62,7 @@ def print_slip(config: Config, slip: Document, wanted: str | None, clock: Clock 
     socket = config.folder / "admin.sock"
     if agent_runs(socket):
         job = call(socket, {"do": "print", "printer": table.name, "document": to_json(slip).decode()})["job"]
-        return _watch(table.name, int(str(job)), lambda: call(socket, {"do": "print_job", "job": job}))
+        return watch(socket, table.name, int(str(job)))
     payload = model_of(config, table).job(slip)
     stop, answers = threading.Event(), registry.find("printer", table.driver).answers
 
@@ -118,22 +119,15 @@ def open_printer(table: PrinterTable) -> Printer:
     return opened
 
 
-def _note(note: str, language: Language) -> str:
-    if not note:
-        return ""
-    try:
-        return f" ({text(f'cli.job_note_{note}', language)})"
-    except KeyError:  # of another version of the agent
-        return f" ({note})"
-
-
-def _watch(printer: str, job: int, ask: Callable[[], dict[str, object]]) -> Ended:
+def watch(socket: Path, printer: str, job: int) -> Ended:
+    """What becomes of a job of the agent within `WAIT` seconds. Raises AdminUnreachable."""
     tick, turns = threading.Event(), int(WAIT / _LOOK_EVERY)
-    answer = ask()
+    question = {"do": "print_job", "job": job}
+    answer = call(socket, question)
     for _ in range(turns):
         if answer["state"] not in _NOT_YET:
             break
         tick.wait(_LOOK_EVERY)
-        answer = ask()
+        answer = call(socket, question)
     state: JobState = answer["state"]  # type: ignore[assignment]
     return Ended(printer, state, str(answer["note"]), job)

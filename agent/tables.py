@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.api.schemas import StatusReport
+from agent.job_listing import JobListing
+from agent.job_words import job_in_words
 from agent.logs import clean
 from agent.queue_listing import QueueListing, ShownRow
 from loyalty.i18n import Language, text
@@ -51,21 +53,15 @@ def queue_table(listing: QueueListing, language: Language) -> Table:
     return table
 
 
-def job_table(listing: QueueListing, language: Language) -> Table:
-    """Print jobs that are not done."""
-    table = Table(title=text("cli.queue_prints", language), show_header=False, title_justify="left")
+def job_table(listing: JobListing, language: Language) -> Table:
+    """Print jobs, and what became of each."""
+    table = Table(title=text("cli.jobs_title", language), title_justify="left")
+    for key in ("job", "printer", "at", "became"):
+        table.add_column(text(f"cli.jobs_{key}", language), justify="right" if key == "job" else "left")
     for job in listing.jobs:
-        state = text(f"cli.job_state_{job.state}", language)
-        at = _moment(datetime.fromisoformat(job.created_at))
-        table.add_row(str(job.id), job.printer, at, state, _note(job.note, language))
+        became = Text(job_in_words(job.state, job.note, language), "yellow" if job.in_doubt else "")
+        table.add_row(str(job.id), job.printer, _moment(datetime.fromisoformat(job.created_at)), became)
     return table
-
-
-def _note(note: str, language: Language) -> str:
-    try:
-        return text(f"cli.job_note_{note}", language)
-    except KeyError:  # none, or one of another version
-        return note
 
 
 def row_table(row: ShownRow, language: Language) -> Table:

@@ -17,6 +17,9 @@ from offline_queue.transaction import Transaction
 IN_PRINTER: Final = "in_printer"
 """Note of a held job whose bytes the printer has."""
 
+DECIDED: Final = ("repeated", "dropped")
+"""Notes of jobs about which a person has decided."""
+
 _OVER = ("printed", "sent", "unknown", "failed")
 
 JobState = Literal["queued", "sending", "printed", "sent", "held", "unknown", "failed"]

@@ -50,6 +50,12 @@ _JOBS = """
 SELECT id, printer, document, sale_id, state, note, created_at, changed_at FROM print_jobs
 WHERE state IN (SELECT value FROM json_each(?)) AND printer = ifnull(?, printer) ORDER BY id
 """
+_NEWEST_JOBS = """
+SELECT * FROM (
+  SELECT id, printer, document, sale_id, state, note, created_at, changed_at FROM print_jobs
+  WHERE state IN (SELECT value FROM json_each(?)) ORDER BY id DESC LIMIT ?
+) ORDER BY id
+"""
 _JOB = """
 SELECT id, printer, document, sale_id, state, note, created_at, changed_at FROM print_jobs WHERE id = ?
 """
@@ -115,6 +121,10 @@ class Reader:
     def jobs(self, states: Sequence[JobState], printer: str | None = None) -> list[Job]:
         """Print jobs in any of these states, of one printer or of all, oldest first."""
         return [Job(*row) for row in self._all(_JOBS, (msgspec.json.encode(states).decode(), printer))]
+
+    def newest_jobs(self, states: Sequence[JobState], limit: int) -> list[Job]:
+        """The last jobs in any of these states, of all printers, oldest first."""
+        return [Job(*row) for row in self._all(_NEWEST_JOBS, (msgspec.json.encode(states).decode(), limit))]
 
     def _one(self, statement: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
         found = self._all(statement, values)

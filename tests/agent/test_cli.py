@@ -6,20 +6,17 @@ import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
 
 from agent import __version__, config
 from agent.cli import main
-from agent.printing import Note
-from drivers.printers.escpos.status import Problem
 from loyalty import wire
-from loyalty.i18n import text
 from loyalty.quote import Basket, Line, Quote
 from loyalty.wire import ReceiptId, Sale, Verdict
-from offline_queue import CommitSale, NewJob, SetJob, SettleRows
+from offline_queue import CommitSale, SettleRows
 
 if TYPE_CHECKING:
     from conftest import Store
@@ -95,13 +92,12 @@ def quote() -> Quote:
 
 @pytest.fixture
 def sold(store: Store) -> Store:
-    """Three sales: one delivered, one rejected, one waiting; and their print jobs."""
+    """Three sales: one delivered, one rejected, one waiting."""
     for number in range(1, 4):
         receipt = ReceiptId(store="S1", till="1", business_day=date(2026, 11, 20), shift="1", number=str(number))
         sale = Sale(receipt=receipt, basket=Basket((Line(sum=50000),)), quote=quote(), offline=True, card=CARD)
         at = datetime(2026, 11, 20, 9, number, tzinfo=UTC)
-        job = NewJob("receipt", b"{}", f"s{number}")
-        store.queue.submit(CommitSale(f"s{number}", "h", "sale", at, sale, b"{}", job)).result(5)
+        store.queue.submit(CommitSale(f"s{number}", "h", "sale", at, sale, b"{}", None)).result(5)
     problem = wire.Problem(type="urn:x", title="no", status=422, code="till_unknown", retryable=False)
     verdicts = (Verdict(1, "accepted"), Verdict(2, "rejected", problem))
     store.queue.submit(SettleRows("e1", 2, verdicts)).result(5)
@@ -120,25 +116,11 @@ def test_the_queue_is_shown_while_the_agent_runs_and_when_it_does_not(
         (2, "rejected", "till_unknown"),
         (3, "pending", None),
     ]
-    assert [job["state"] for job in listing["jobs"]] == ["queued"] * 3
     shown = tillmate("queue", "list", language="ru").output
     assert "ждут: 1, отклонено: 1" in shown
     assert "1/1/3" in shown
     assert "500.00" in shown
     assert f"{datetime(2026, 11, 20, 9, 3, tzinfo=UTC).astimezone():%d.%m.%Y %H:%M}" in shown
-
-
-@pytest.mark.parametrize(
-    ("note", "words"), [("paper_out", "нет бумаги"), ("", "ждёт принтер"), ("of_a_later_version", "of_a_later_version")]
-)
-def test_print_jobs_are_told_in_words(tillmate: Tillmate, sold: Store, note: str, words: str) -> None:
-    sold.queue.submit(SetJob(1, "held", note)).result(5)
-    assert words in tillmate("queue", "list", language="ru").output
-
-
-@pytest.mark.parametrize("note", [note for note in (*get_args(Note), *get_args(Problem), "agent_died") if note])
-def test_every_note_that_a_print_job_gets_has_its_words(note: str) -> None:
-    assert text(f"cli.job_note_{note}", "ru")
 
 
 def test_a_queue_that_this_user_may_not_see_is_said_so(tillmate: Tillmate, tmp_path: Path) -> None:
