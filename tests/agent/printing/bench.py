@@ -60,8 +60,7 @@ class World:
 
     def pass_time(self, seconds: float) -> None:
         end = self.time + seconds
-        while self._plans and min(self._plans)[0] <= end:
-            plan = min(self._plans)
+        while self._plans and (plan := min(self._plans, key=lambda each: each[:2]))[0] <= end:
             self._plans.remove(plan)
             self.time = max(self.time, plan[0])
             plan[2]()
@@ -145,7 +144,7 @@ class Bench:
     def __post_init__(self) -> None:
         self.profile: Profile = load_profile(self.profile_name)
         self.width = 58 if "58" in self.profile.paper and "80" not in self.profile.paper else 80
-        self.mechanism = Mechanism(self.profile.size(self.width).dots, self.pieces.append)
+        self.mechanism = Mechanism(self.profile.size(self.width).dots, self.pieces.append, self.world.monotonic)
         self.status = Status(self.world)
         self.said: set[str] = set()
         self.status.subscribe(lambda board: self.said.update(part.text["en"] for part in board))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .bench import Bench, Fault, Killed
+from .bench import QUESTION, Bench, Fault, Killed
 
 if TYPE_CHECKING:
     from tests.agent.conftest import Store
@@ -87,6 +87,19 @@ def killed(_: Bench, __: random.Random) -> Callable[[], None]:
     return happens
 
 
+def cutter(bench: Bench, _: random.Random) -> Callable[[], None]:
+    """The jam is cleared by hand; the printer goes on when it is told to."""
+    return lambda: setattr(bench.mechanism, "cutter_jammed", True)
+
+
+def overheated(bench: Bench, chance: random.Random) -> Callable[[], None]:
+    def happens() -> None:
+        bench.mechanism.hot = True
+        bench.world.after(chance.uniform(2, 60), lambda: setattr(bench.mechanism, "hot", False))
+
+    return happens
+
+
 def near_end(bench: Bench, _: random.Random) -> Callable[[], None]:
     return lambda: setattr(bench.mechanism, "paper", "near_end")
 
@@ -94,6 +107,8 @@ def near_end(bench: Bench, _: random.Random) -> Callable[[], None]:
 ROWS: dict[str, Row] = {
     "paper_out": paper_out,
     "cover_open": cover_open,
+    "cutter": cutter,
+    "overheated": overheated,
     "power_loss": power_loss,
     "reset": reset,
     "unplugged": unplugged,
@@ -102,10 +117,77 @@ ROWS: dict[str, Row] = {
     "killed": killed,
     "near_end": near_end,
 }
-CERTAIN = ("paper_out", "cover_open", "xoff", "near_end")
+CERTAIN = ("paper_out", "cover_open", "cutter", "overheated", "xoff", "near_end")
 """Nothing is in doubt: the receipt comes out, late at worst."""
 
-SAYS = {"paper_out": "paper is out", "cover_open": "cover is open", "xoff": "takes no data", "near_end": "nearly out"}
+SAYS = {
+    "paper_out": "paper is out",
+    "cover_open": "cover is open",
+    "cutter": "cutter is stuck",
+    "overheated": "too hot",
+    "xoff": "takes no data",
+    "near_end": "nearly out",
+}
+
+
+BETWEEN: dict[str, tuple[str, object, object]] = {
+    "paper_out": ("paper", "out", "ok"),
+    "cover_open": ("cover_open", True, False),
+    "overheated": ("hot", True, False),
+}
+
+
+@pytest.mark.parametrize("row", BETWEEN)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_printer_that_is_not_ready_gets_no_receipt_before_it_is(profile: str, row: str, store: Store) -> None:
+    attribute, wrong, right = BETWEEN[row]
+    bench = Bench(store, profile)
+    setattr(bench.mechanism, attribute, wrong)
+    bench.world.after(5.0, lambda: bench.add("чек"))
+    bench.world.after(60.0, lambda: setattr(bench.mechanism, attribute, right))
+    taken = []
+    bench.world.after(59.0, lambda: taken.append(bench.mechanism.held))
+    bench.run()
+    assert taken[0] % QUESTION == 0  # what the printer keeps are questions
+    assert (bench.states(), bench.copies("чек")) == ({"чек": ("printed", "")}, 1)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_printer_that_refuses_to_connect_is_waited_for(profile: str, store: Store) -> None:
+    bench = Bench(store, profile)
+    bench.absent = True
+    bench.world.after(5.0, lambda: bench.add("чек"))
+    bench.world.after(60.0, lambda: setattr(bench, "absent", False))
+    bench.run()
+    assert (bench.states(), bench.copies("чек")) == ({"чек": ("printed", "")}, 1)
+
+
+def test_a_held_receipt_is_withdrawn_from_a_printer_that_forgets(store: Store) -> None:
+    bench, answers = Bench(store, "TM-T88V"), list[bool]()
+    bench.mechanism.end_paper_after(60)
+    bench.world.after(5.0, lambda: bench.add("первый"))
+    bench.world.after(
+        20.0, lambda: bench.loop.withdraw(bench.jobs["первый"]).add_done_callback(lambda f: answers.append(f.result()))
+    )
+    bench.world.after(60.0, bench.mechanism.new_roll)
+    bench.world.after(60.0, lambda: bench.add("второй"))
+    bench.run()
+    assert answers == [True]
+    assert bench.states() == {"первый": ("failed", "dropped"), "второй": ("printed", "")}
+    assert (bench.copies("первый"), bench.copies("второй")) == (0, 1)
+
+
+def test_a_late_number_settles_a_doubt(store: Store) -> None:
+    """The line breaks while the printer holds the receipt; when the paper is back, the printer names it."""
+    bench = Bench(store, "TM-T88V")
+    bench.mechanism.end_paper_after(60)
+    bench.world.after(5.0, lambda: bench.add("первый"))
+    bench.world.after(20.0, bench.hang_up)
+    bench.world.after(60.0, bench.mechanism.new_roll)
+    bench.world.after(70.0, lambda: bench.add("второй"))
+    bench.run()
+    assert bench.states() == {"первый": ("printed", "late"), "второй": ("printed", "")}
+    assert (bench.copies("первый"), bench.copies("второй")) == (1, 1)
 
 
 @pytest.mark.parametrize("row", ROWS)
