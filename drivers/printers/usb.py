@@ -309,7 +309,7 @@ DRIVER = Driver(
     name="usb",
     title="USB printer through libusb",
     maturity="BETA",
-    tested_with=("an emulated device",),
+    tested_with=("an emulated printer under Linux 6.1",),
     options=Options,
     open=open_printer,
 )

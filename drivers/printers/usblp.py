@@ -195,7 +195,7 @@ DRIVER = Driver(
     name="usblp",
     title="USB printer by the kernel's usblp (Linux)",
     maturity="BETA",
-    tested_with=("Linux pty",),
+    tested_with=("Linux pty", "an emulated printer under Linux 6.1"),
     options=Options,
     open=open_printer,
 )
