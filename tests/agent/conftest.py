@@ -163,8 +163,8 @@ def start_printer(threads: Threads) -> Callable[..., VirtualPrinter]:
         chosen = printer.Options(**options)  # type: ignore[arg-type]
         threads.start(lambda stop: printer.run(chosen, stop, lines.put))
         _, device, control = lines.get(timeout=5).split(" ")
-        host, port = device.removeprefix("device=").split(":")
-        return VirtualPrinter(host, int(port), control.removeprefix("control="))
+        host, _, port = device.removeprefix("device=").partition(":")  # a pty has a path instead
+        return VirtualPrinter(host, int(port or 0), control.removeprefix("control="))
 
     return start
 
