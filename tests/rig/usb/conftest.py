@@ -129,9 +129,9 @@ class Printer:
         """When that happened, by its journal."""
         return [at for at, event, _ in self.look()["journal"] if event == what]
 
-    def configured_after(self, plugged: float) -> float:
-        """Seconds from then until the system had taken it into use."""
-        return next(at for at in self.times("configured") if at >= plugged) - plugged
+    def first(self, what: str, since: float) -> float:
+        """When that happened first after a moment."""
+        return next(at for at in self.times(what) if at >= since)
 
 
 class Till:

@@ -112,12 +112,13 @@ class UsbPrinter:
         with self._lock:
             self._armed, self._hung, self._mechanism.mute = None, False, False
             self._mechanism.new_roll()
+            self._halted.clear()
             self._work()
 
     def paper_out(self) -> None:
         """Let the paper run out."""
         with self._lock:
-            self._mechanism.end_paper_after(0)
+            self._mechanism.fail_after(0, "paper_out")
             self._work()
 
     def set_buffer(self, size: int) -> None:
@@ -139,12 +140,13 @@ class UsbPrinter:
     def look(self) -> dict[str, object]:
         """All that there is to know."""
         with self._lock:
-            papers = [
-                {"text": each.text, "faults": list(each.faults), "png": base64.b64encode(each.png()).decode()}
-                for each in self.papers
-            ]
+            papers = [{"text": each.text, "faults": list(each.faults)} for each in self.papers]
             state = {"taken": self._mechanism.taken, "held": self._mechanism.held, "plugged": self._cable is not None}
             return {**state, "papers": papers, "journal": list(self.journal)}
+
+    def picture(self, number: int) -> str:
+        """A paper as PNG, base64."""
+        return base64.b64encode(self.papers[number].png()).decode()
 
     # What the host does to it
 
@@ -258,7 +260,7 @@ class UsbPrinter:
         elif armed.fault == "hang":
             self._hung = True
         elif armed.fault == "paper_out":
-            self._mechanism.end_paper_after(0)
+            self._mechanism.fail_after(0, "paper_out")
         else:
             self._mechanism.mute = True
 
