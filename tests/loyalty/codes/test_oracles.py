@@ -35,7 +35,7 @@ def test_biip_agrees_on_the_published_codes(all_published: list[Published]) -> N
     """Numbers of articles and pallets that biip knows are the same here; what we call broken it does not know."""
     asked = 0
     for each in all_published:
-        theirs = ask_biip(each.input) if each.channel == "serial" and not each.aim else None
+        theirs = ask_biip(each.input) if each.channel == "serial" and each.input[:1] not in "](" else None
         code = each.read(NO_RULES).code
         if theirs is None:
             continue
