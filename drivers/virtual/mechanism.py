@@ -124,10 +124,6 @@ class Mechanism(Condition):
         self._faults = sorted([*self._faults, (count, fault)])
         self._print()
 
-    def end_paper_after(self, count: int) -> None:
-        """Let the paper run out when `count` more bytes have been printed."""
-        self.fail_after(count, "paper_out")
-
     def new_roll(self) -> None:
         """Put paper in; what is held is printed by the next `work`."""
         self.paper = "ok"

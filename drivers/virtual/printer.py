@@ -196,7 +196,6 @@ class VirtualPrinter:
             "power_on": lambda _: self._power_on(),
             "tear": lambda _: mechanism.tear(),
             "fault_after": lambda request: self._fault_after(number(request, "bytes"), text(request, "fault")),
-            "paper_out_after": lambda request: mechanism.end_paper_after(number(request, "bytes")),
             "state": lambda _: self._state(),
             "receipts": lambda request: self._receipts(number(request, "after", 0)),
         }

@@ -197,7 +197,7 @@ def test_a_job_that_waits_can_be_dropped_and_never_comes_out(served: Shop, virtu
 def test_a_receipt_in_a_printer_that_does_not_forget_is_not_dropped(
     served: Shop, virtual_printer: VirtualPrinter
 ) -> None:
-    virtual_printer.do("paper_out_after", bytes=60)
+    virtual_printer.do("fault_after", bytes=60, fault="paper_out")
     served.print_slip()
     served.until(lambda: json.loads(served.call("list", "--json").output)["jobs"][0]["note"] == IN_PRINTER)
     refused = served.call("drop", 1)
@@ -209,7 +209,7 @@ def test_a_receipt_in_a_printer_that_does_not_forget_is_not_dropped(
 def test_a_printer_that_forgets_a_receipt_gets_it_withdrawn(shop: Shop, virtual_printer: VirtualPrinter) -> None:
     shop.profile, shop.printer = "TM-T88V", virtual_printer.port
     shop.start_agent()
-    virtual_printer.do("paper_out_after", bytes=60)
+    virtual_printer.do("fault_after", bytes=60, fault="paper_out")
     shop.print_slip()
     shop.until(lambda: json.loads(shop.call("list", "--json").output)["jobs"][0]["note"] == IN_PRINTER)
     dropped = shop.call("drop", 1)

@@ -108,7 +108,7 @@ def test_a_printer_that_cannot_print_gets_nothing_and_prints_once_when_it_can(
 def test_paper_that_ends_in_the_middle_holds_the_receipt_in_the_printer(
     desk: Desk, virtual_printer: VirtualPrinter
 ) -> None:
-    virtual_printer.do("paper_out_after", bytes=60)
+    virtual_printer.do("fault_after", bytes=60, fault="paper_out")
     desk.add("Строка", lines=30)
     desk.becomes(("held", IN_PRINTER))
     desk.says("paper is out")
@@ -141,7 +141,7 @@ def test_a_printer_that_never_answers_gets_the_job_and_nothing_is_claimed(
 
 
 def test_a_printer_that_falls_silent_with_the_job_leaves_a_doubt(desk: Desk, virtual_printer: VirtualPrinter) -> None:
-    virtual_printer.do("paper_out_after", bytes=60)
+    virtual_printer.do("fault_after", bytes=60, fault="paper_out")
     desk.add("Строка", lines=30)
     desk.becomes(("held", IN_PRINTER))
     virtual_printer.do("mute")
@@ -160,7 +160,7 @@ def test_a_printer_that_falls_silent_between_jobs_is_opened_anew(desk: Desk, vir
 
 
 def test_a_broken_connection_is_never_followed_by_a_second_copy(desk: Desk, virtual_printer: VirtualPrinter) -> None:
-    virtual_printer.do("paper_out_after", bytes=60)
+    virtual_printer.do("fault_after", bytes=60, fault="paper_out")
     desk.add("Строка", lines=30)
     desk.becomes(("held", IN_PRINTER))
     virtual_printer.do("reset")
@@ -176,7 +176,7 @@ def test_a_broken_connection_is_never_followed_by_a_second_copy(desk: Desk, virt
 def test_a_power_cut_in_the_middle_leaves_a_doubt_and_the_next_receipt_is_whole(
     desk: Desk, virtual_printer: VirtualPrinter
 ) -> None:
-    virtual_printer.do("paper_out_after", bytes=60)
+    virtual_printer.do("fault_after", bytes=60, fault="paper_out")
     desk.add("Строка", lines=30)
     desk.becomes(("held", IN_PRINTER))
     virtual_printer.do("power_off")
@@ -192,7 +192,7 @@ def test_a_power_cut_in_the_middle_leaves_a_doubt_and_the_next_receipt_is_whole(
 def test_an_earlier_job_that_prints_on_does_not_speak_for_the_next_one(
     desk: Desk, virtual_printer: VirtualPrinter, fault: str
 ) -> None:
-    virtual_printer.do("paper_out_after", bytes=60)
+    virtual_printer.do("fault_after", bytes=60, fault="paper_out")
     desk.add("Первый", lines=30)
     desk.becomes(("held", IN_PRINTER))
     if fault == "restart":
@@ -205,7 +205,7 @@ def test_an_earlier_job_that_prints_on_does_not_speak_for_the_next_one(
     desk.until(lambda: virtual_printer.do("state")["bytes"] > asked)  # the new connection stands
     virtual_printer.do("paper_in")
     desk.until(lambda: len(virtual_printer.papers) == 1)  # and its fence has been answered on the new connection
-    virtual_printer.do("paper_out_after", bytes=60)
+    virtual_printer.do("fault_after", bytes=60, fault="paper_out")
     desk.add("Второй", lines=30)
     desk.until(lambda: desk.store.states()[1] == ("held", IN_PRINTER))
     virtual_printer.do("paper_in")
@@ -395,7 +395,7 @@ def test_after_a_kill_what_was_under_way_is_in_doubt_and_what_was_not_is_printed
 
 
 def test_a_stop_in_the_middle_is_quick_and_leaves_a_doubt(desk: Desk, virtual_printer: VirtualPrinter) -> None:
-    virtual_printer.do("paper_out_after", bytes=60)
+    virtual_printer.do("fault_after", bytes=60, fault="paper_out")
     desk.add("Строка", lines=30)
     desk.becomes(("held", IN_PRINTER))
     desk.end()

@@ -21,7 +21,7 @@ Row = Callable[[Bench, random.Random], Callable[[], None]]
 
 def paper_out(bench: Bench, chance: random.Random) -> Callable[[], None]:
     def happens() -> None:
-        bench.mechanism.end_paper_after(0)
+        bench.mechanism.fail_after(0, "paper_out")
         bench.world.after(chance.uniform(0.1, 100), bench.mechanism.new_roll)
 
     return happens
@@ -164,7 +164,7 @@ def test_a_printer_that_refuses_to_connect_is_waited_for(profile: str, store: St
 
 def test_a_held_receipt_is_withdrawn_from_a_printer_that_forgets(store: Store) -> None:
     bench, answers = Bench(store, "TM-T88V"), list[bool]()
-    bench.mechanism.end_paper_after(60)
+    bench.mechanism.fail_after(60, "paper_out")
     bench.world.after(5.0, lambda: bench.add("первый"))
     bench.world.after(
         20.0, lambda: bench.loop.withdraw(bench.jobs["первый"]).add_done_callback(lambda f: answers.append(f.result()))
@@ -180,7 +180,7 @@ def test_a_held_receipt_is_withdrawn_from_a_printer_that_forgets(store: Store) -
 def test_a_late_number_settles_a_doubt(store: Store) -> None:
     """The line breaks while the printer holds the receipt; when the paper is back, the printer names it."""
     bench = Bench(store, "TM-T88V")
-    bench.mechanism.end_paper_after(60)
+    bench.mechanism.fail_after(60, "paper_out")
     bench.world.after(5.0, lambda: bench.add("первый"))
     bench.world.after(20.0, bench.hang_up)
     bench.world.after(60.0, bench.mechanism.new_roll)
