@@ -37,6 +37,7 @@ bench: venv
 	tests/rig/debian.sh chromium
 	$(RUN) benchmarks/scan_to_paint.py
 	$(RUN) benchmarks/quote.py
+	$(RUN) benchmarks/codes.py
 	$(RUN) benchmarks/paper.py
 
 test-service: venv
