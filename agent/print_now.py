@@ -39,7 +39,7 @@ def print_now(
     if condition is not None and condition.problem is not None:
         return Outcome("held", condition.problem)
     talk.write(payload + talk.end_of(_NUMBER))
-    waiting = Waiting(clock, patience, talk, spoke=False)
+    waiting = Waiting(clock, patience, talk, len(payload), spoke=False)
     while not talk.printed and not stop.is_set():
         talk.listen(_TURN)
         if talk.printed or not waiting.time_to_ask():

@@ -14,7 +14,10 @@ from offline_queue.print_jobs import JobState
 class Patience:
     """Seconds: how long a printer may take no byte of a job at all; how often to ask while a job is out; when silence or a
     missing answer to its end is the answer; how long to wait for the first fence of earlier jobs, and behind each for the
-    next; how often to tell a printer to go on after an error; how long the queue may take to note a state."""
+    next; how often to tell a printer to go on after an error; how long the queue may take to note a state.
+
+    `slowest_line`, in bytes a second: a job that has been taken may still lie in an adapter or a print server that passes
+    it on at 9600 baud, and what is asked meanwhile stands behind it."""
 
     stalled_after: float = 45.0
     ask_every: float = 1.0
@@ -24,19 +27,23 @@ class Patience:
     late_fences_end: float = 2.0
     recover_every: float = 5.0
     stored_within: float = 5.0
+    slowest_line: float = 960.0
 
 
 USUAL = Patience()
 
 
 class Waiting:
-    """Judges the silence after a job has been sent. `spoke`: this printer has answered before, if not on this connection."""
+    """Judges the silence after a job of `size` bytes has been sent. `spoke`: this printer has answered before, if not on this
+    connection."""
 
-    def __init__(self, clock: Clock, patience: Patience, talk: PrinterTalk, *, spoke: bool) -> None:
+    def __init__(self, clock: Clock, patience: Patience, talk: PrinterTalk, size: int, *, spoke: bool) -> None:
         self._clock = clock
         self._patience = patience
         self._speaks = talk.speaks or spoke
-        self._no_end_after = patience.no_fence_after if talk.tells_the_end else 0.0
+        on_the_line = size / patience.slowest_line
+        self._silent_after = patience.silent_after + on_the_line
+        self._no_end_after = patience.no_fence_after + on_the_line if talk.tells_the_end else 0.0
         self._stopped = False
         self.held = False
         """The printer has been seen to stop in the middle, with the job in it."""
@@ -59,7 +66,7 @@ class Waiting:
         now = self._clock.monotonic()
         if condition is None:
             silent = now - self._heard
-            return "sent" if not self._speaks else "unknown" if silent >= self._patience.silent_after else None
+            return "sent" if not self._speaks else "unknown" if silent >= self._silent_after else None
         self._speaks, self._heard = True, now
         if condition.problem is not None:
             self._stopped = True

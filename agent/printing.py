@@ -175,7 +175,7 @@ class PrintLoop:
             return False
         if stop.is_set() or not self._book.set(job.id, "sending"):
             return False
-        out = _Out(job, payload, talk, Waiting(self._clock, self._patience, talk, spoke=self._spoke))
+        out = _Out(job, payload, talk, Waiting(self._clock, self._patience, talk, len(payload), spoke=self._spoke))
         try:
             self._hand_over(payload + self._end_of(job, talk), talk, stop)
             self._await(out, stop)
