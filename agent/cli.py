@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from agent import __version__, code_cli, jobs_cli, printer_cli, programme_cli, receipt_cli
-from agent.cli_config import ENVIRONMENT, as_json_option, config_option, fail, load_config, queue_file, say
+from agent import __version__, code_cli, jobs_cli, printer_cli, programme_cli, receipt_cli, simulate_cli
+from agent.cli_config import (
+    ENVIRONMENT,
+    as_json_option,
+    config_option,
+    fail,
+    load_config,
+    queue_file,
+    say,
+    stop_on_signals,
+)
 from agent.config import DEFAULT_PATH, Config, ConfigError
 from agent.config import example as config_example
 from loyalty.errors import TillmateError
@@ -38,6 +44,7 @@ main.add_command(programme_cli.quote)
 main.add_command(receipt_cli.receipt)
 main.add_command(printer_cli.printer)
 main.add_command(jobs_cli.jobs)
+main.add_command(simulate_cli.simulate)
 
 
 @main.command()
@@ -51,7 +58,7 @@ def run(default: Path, config_path: Path | None, verbose: bool) -> None:
 
     config = load_config(config_path or default)
     logs.set_up(logging.DEBUG if verbose else logging.INFO)
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     try:
         agent = app.build(config, SystemClock())
     except TillmateError as error:
@@ -197,44 +204,6 @@ def queue_show(default: Path, config_path: Path | None, seq: int, as_json: bool)
         Console().print(row_table(row, config.language))
 
 
-@main.group()
-def simulate() -> None:
-    """Be a device, in the foreground, until SIGTERM or Ctrl-C."""
-
-
-_LISTEN = click.option("--listen", default="127.0.0.1:0", show_default=True, help="HOST:PORT; port 0 = any free one.")
-_PTY = click.option("--pty", default="", help="Path of a pseudo terminal to be, instead of a TCP port.")
-_CONTROL = click.option(
-    "--control", default="127.0.0.1:0", show_default=True, help="Control port, on this machine only."
-)
-
-
-@simulate.command()
-@_LISTEN
-@_PTY
-@_CONTROL
-def scanner(listen: str, pty: str, control: str) -> None:
-    """A scanner that types what its control port says."""
-    from drivers.virtual import scanner as device
-
-    options = device.Options(listen=listen, pty=pty, control_port=_port(control))
-    _be(lambda stop: device.run(options, stop))
-
-
-@simulate.command()
-@_LISTEN
-@_PTY
-@_CONTROL
-@click.option("--out", default="", help="Folder for the receipts as PNG and text.")
-@click.option("--dots", default=512, show_default=True, help="Width of the head: 512 or 576 for 80 mm, 384 for 58 mm.")
-def printer(listen: str, pty: str, control: str, out: str, dots: int) -> None:
-    """A receipt printer that draws its paper."""
-    from drivers.virtual import printer as device
-
-    options = device.Options(listen=listen, pty=pty, control_port=_port(control), out=out, dots=dots)
-    _be(lambda stop: device.run(options, stop))
-
-
 @main.command()
 @click.option("--script", is_flag=True, help="Play the whole story without a browser; exit 0 only if each step holds.")
 @click.option("--language", type=click.Choice(["ru", "en"]), default="ru", show_default=True)
@@ -242,7 +211,7 @@ def demo(script: bool, language: str) -> None:
     """A whole shop on this machine: agent, server, scanner, printer and a page to play with."""
     from rich.console import Console
 
-    from agent.demo.show import play_script, show_store, stop_on_signals
+    from agent.demo.show import play_script, show_store
 
     console = Console()
     sys.exit(play_script(console, language) if script else show_store(console, language, stop_on_signals()))
@@ -259,25 +228,3 @@ def _check_receipts(config: Config, path: Path) -> None:
         say(text("error.config", config.language))
         say(str(ConfigError(path, verdict.mistakes, config.language)))
         sys.exit(78)
-
-
-def _port(address: str) -> int:
-    port = address.rpartition(":")[2]
-    if not port.isdigit():
-        raise click.BadParameter(f"{address} is no HOST:PORT", param_hint="--control")
-    return int(port)
-
-
-def _be(device: Callable[[threading.Event], None]) -> None:
-    try:
-        device(_stop_on_signals())
-    except OSError as error:
-        say(str(error))
-        sys.exit(1)
-
-
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop

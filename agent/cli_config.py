@@ -5,9 +5,11 @@ Exit codes: 1 not done, 78 mistakes in the config; a verb may have its own.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any, Final, NoReturn, TypeVar
 
 import click
@@ -70,3 +72,11 @@ def fail(error: BaseException, language: Language, code: int) -> NoReturn:
 def say(message: str) -> None:
     """To those who look at the terminal, and not into a file."""
     click.echo(message, err=True)
+
+
+def stop_on_signals() -> Event:
+    """An event that Ctrl-C and SIGTERM set."""
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

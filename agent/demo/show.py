@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import socket
 import tempfile
 from datetime import UTC, datetime
@@ -72,14 +71,6 @@ def show_store(console: Console, language: str, stop: Event) -> int:
         shutil.rmtree(folder, ignore_errors=True)
     console.print(f"closed in {seconds:.1f} s")
     return 0
-
-
-def stop_on_signals() -> Event:
-    """An event that Ctrl-C and SIGTERM set."""
-    stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
 
 
 def _listen(preferred: int) -> socket.socket:

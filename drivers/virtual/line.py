@@ -7,9 +7,8 @@ for a pause.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
-Flow = Literal["hold", "none", "xonxoff", "dtr"]
+from drivers.virtual.options import Flow
 
 _XON, _XOFF = b"\x11", b"\x13"
 _TURN = 4  # byte times between two looks at the line

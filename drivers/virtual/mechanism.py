@@ -18,41 +18,17 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal, get_args
 
 from drivers.printers.escpos.commands import Command, RealTime, Splitter
 from drivers.printers.escpos.paper import Paper, Roll, slots_of
 from drivers.virtual.condition import FAULTS, Condition, watched
-
-Answers = Literal["all", "no_ids", "status_only", "none"]
+from drivers.virtual.options import Model
 
 _NAMES: Mapping[int, bytes] = {65: b"1.0", 66: b"Tillmate", 67: b"Virtual printer", 68: b"0001"}
 _PULSES = (1, 3)  # DLE DC4: pulse, buzzer at the drawer's plug
 _CLEAR = b"\x08\x01\x03\x14\x01\x06\x02\x08"
 _PORTION = 32  # bytes that a printer of a certain speed looks at ahead of its head
 _DOTS_IN_MM = 8
-
-
-@dataclass(frozen=True)
-class Model:
-    """What kind of printer it is.
-
-    `answers`: "no_ids" lacks GS ( H, "status_only" answers DLE EOT and nothing else (and lacks DLE DC4 8), "none" is a
-    printer on a one-way cable. `speed` is in mm/s; 0 = it prints in no time. `chinese`: it starts in two-byte mode.
-    """
-
-    dots: int = 512
-    family: str = "any"
-    chinese: bool = False
-    buffer: int = 65536
-    speed: int = 0
-    answers: Answers = "all"
-
-    def __post_init__(self) -> None:
-        if self.answers not in get_args(Answers):
-            raise ValueError(f"answers: {self.answers!r} is none of {', '.join(get_args(Answers))}")
-        slots_of(self.family)
 
 
 class Mechanism(Condition):

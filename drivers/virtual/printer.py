@@ -31,18 +31,20 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import get_args
 
 from drivers.virtual.cable import Cable, PtyCable, TcpCable
 from drivers.virtual.condition import FAULTS
 from drivers.virtual.control import ControlError, ControlServer, Request, number, text
-from drivers.virtual.line import Flow, FlowControl, Throttle
-from drivers.virtual.mechanism import Answers, Mechanism, Model
+from drivers.virtual.line import FlowControl, Throttle
+from drivers.virtual.mechanism import Mechanism
+from drivers.virtual.options import Options
 from drivers.virtual.tray import Tray
+
+__all__ = ["Options", "VirtualPrinter", "run"]
 
 _TICK = 0.1
 _ANSWER_WITHIN = 5.0
@@ -50,51 +52,12 @@ _CHUNK = 16384
 _FIFO = 16  # bytes that a host which obeys XOFF has on their way when it comes
 
 
-@dataclass(frozen=True)
-class Options:
-    """What printer it is and how it can be reached. Raises ValueError for a word that it does not know."""
-
-    listen: str = field(default="127.0.0.1:0", metadata={"doc": "HOST:PORT; port 0 = any free one"})
-    pty: str = field(default="", metadata={"doc": "path of a pseudo terminal to be, instead of a TCP port"})
-    control_port: int = field(default=0, metadata={"doc": "control port, on this machine only"})
-    out: str = field(default="", metadata={"doc": "folder for the receipts as PNG and text"})
-    dots: int = field(default=512, metadata={"doc": "width of the head: 512 or 576 for 80 mm paper, 384 for 58 mm"})
-    family: str = field(
-        default="any",
-        metadata={"doc": "whose code page numbers it has: a model, or epson, star, rp326, ocd, kr306, nt-pos"},
-    )
-    chinese: bool = field(default=False, metadata={"doc": "starts in the two-byte mode of Chinese clones, until FS ."})
-    buffer: int = field(
-        default=65536, metadata={"doc": "bytes that it takes while it cannot print; a TM-T88III has 4096 or 45"}
-    )
-    flow: Flow = field(
-        default="hold",
-        metadata={
-            "doc": "when the buffer is full: hold = the cable waits; none, xonxoff, dtr = a serial line that loses what comes"
-        },
-    )
-    baud: int = field(default=0, metadata={"doc": "takes baud / 10 bytes a second; 0 = as fast as they come"})
-    speed: int = field(default=0, metadata={"doc": "paper in mm a second; 0 = prints in no time"})
-    answers: Answers = field(
-        default="all", metadata={"doc": "all; no_ids = not to GS ( H; status_only = only to DLE EOT; none"}
-    )
-
-    def __post_init__(self) -> None:
-        self.model()
-        if self.flow not in get_args(Flow):
-            raise ValueError(f"flow: {self.flow!r} is none of {', '.join(get_args(Flow))}")
-
-    def model(self) -> Model:
-        """The printer without its cable."""
-        return Model(self.dots, self.family, self.chinese, self.buffer, self.speed, self.answers)
-
-
 class VirtualPrinter:
     """The thread that calls `run` owns cable and mechanism; `commands` may be called from another one."""
 
     def __init__(self, options: Options, cable: Cable, tray: Tray, clock: Callable[[], float]) -> None:
         self._cable, self._tray = cable, tray
-        self._mechanism = Mechanism(options.model(), tray.take, clock)
+        self._mechanism = Mechanism(options, tray.take, clock)
         self._throttle = Throttle(options.baud, clock)
         self._flow = FlowControl(options.flow, options.buffer)
         self._after_xoff = 0  # bytes taken since XOFF was sent

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from drivers.printers.escpos.paper import Paper
 from drivers.printers.escpos.status import AUTOMATIC_ON, CLEAR, RECOVER, RECOVER_AND_CLEAR, job_id_command
-from drivers.virtual.mechanism import Mechanism, Model
+from drivers.virtual.mechanism import Mechanism
+from drivers.virtual.options import Model
 
 RECEIPT = b"\x1b@\x1bt\x11Total 5.00\n\x1dVB\x00"
 FENCE = b"\x1dr\x01"
