@@ -131,11 +131,11 @@ def _separated(frame: _Frame) -> Code | None:
     code = gs_disguise.from_text(frame.code)
     if gs1.GS in code and code.lstrip(gs1.GS)[:2].isdigit():
         message = gs1.parse(code)
-        if message.elements:
+        if message.elements or (message.fault and message.fault.ai in _STRONG):
             frame.say("separated by GS" if code == frame.code else "separated by a text for GS")
             return _elements(frame, message)
     bracketed = gs1.parse_brackets(code)
-    if bracketed is not None:
+    if bracketed is not None and (len(bracketed.elements[0][0]) == 2 or bracketed.elements[0][0] in _STRONG):
         frame.say("identifiers in brackets")
         return _elements(frame, bracketed)
     return None if frame.digits else _bare(frame)

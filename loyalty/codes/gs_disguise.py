@@ -13,7 +13,7 @@ from loyalty.codes.gs1 import GS
 
 _AS_TEXT = re.compile(
     r"<(?:GS|FNC1|F8|0x1D)>|\{(?:GS|FNC1|F8)\}|\[(?:GS|FNC1)\]|\\x1D|\\u001D|\\035|\\29|%1D|&#29;|&#x1D;"
-    r"|\^\]|~1|\u241d",
+    r"|\^\]|\x1b\[19~|~1|\u241d",
     re.IGNORECASE,
 )
 _SIGNS = frozenset("<{[\\%&^~\u241d")  # each of these texts has one

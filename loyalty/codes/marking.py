@@ -18,6 +18,7 @@ _C = r"[!\"%-?A-Z_a-z]"
 _HEAD = rf"01(?P<gtin>[0-9]{{14}})21(?P<serial>{_C}{{20}}|{_C}{{13}}|{_C}{{7}}|{_C}{{6}})"
 _WITHOUT_GS = re.compile(
     rf"{_HEAD}(?:91(?P<ai91>{_C}{{4}})92(?P<ai92>{_C}{{88}}|{_C}{{44}})"
+    r"|8005(?P<price>[0-9]{6})"
     rf"|(?:8005(?P<ai8005>[0-9]{{6}}))?93(?P<ai93>{_C}{{4}})(?:310(?P<places>[0-5])(?P<weight>[0-9]{{6}})|335[0-5][0-9]{{6}})?)"
 )
 _PACK = re.compile(rf"(?P<gtin>[0-9]{{14}})(?P<serial>{_C}{{7}})(?P<mrp>{_C}{{4}})(?P<check>{_C}{{4}})")
@@ -65,7 +66,7 @@ def without_gs(code: str) -> Marking | None:
     if found is None:
         return _loosely(code)
     weight = decimal(found["weight"], int(found["places"])) if found["weight"] else None
-    tail = found["ai91"], found["ai92"], found["ai93"], found["ai8005"]
+    tail = found["ai91"], found["ai92"], found["ai93"], found["ai8005"] or found["price"]
     return Marking(found["gtin"], found["serial"], has_check_digit(found["gtin"]), True, *tail, weight_kg=weight)
 
 

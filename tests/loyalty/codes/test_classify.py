@@ -53,6 +53,9 @@ def code(data: bytes, rules: CodeRules = RULES, channel: Channel = "serial") -> 
         (b"2900000000018\r\n", MemberCard("2900000000018")),
         (b"\xef\xbb\xbf2900000000018", MemberCard("2900000000018")),
         (b"2900000000019", Invalid("check_digit")),
+        (b"01123\x1d21A", Invalid("length", "01")),  # the identifier vouches for it
+        (b"(01)123", Invalid("length", "01")),
+        (b"(410) 555-1234", Text("(410) 555-1234", "utf-8")),  # a telephone number, no identifier
         (b" 2900000000018", Text(" 2900000000018", "utf-8")),
         (b"2900000000018\x1d", Unknown("not_text")),
         (b"]]E02900000000018", Unknown("broken_aim_id")),
@@ -171,6 +174,7 @@ def test_it_is_total_and_finds_no_member_without_a_rule(data: bytes, channel: Ch
     assert not isinstance(reading.code, MemberCard) or reading.code.card is None
 
 
+@pytest.mark.timeout(1200)
 def test_random_bytes_raise_nothing_and_are_no_members(size: Callable[[int, int], int]) -> None:
     dice = random.Random(6)  # noqa: S311 - repeatable, no secret
     wallet = CodeRules(

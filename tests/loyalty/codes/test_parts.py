@@ -71,7 +71,8 @@ def test_the_names_of_symbologies() -> None:
 
 
 @pytest.mark.parametrize(
-    "sign", ["<GS>", "<gs>", "{GS}", "[GS]", "\\x1d", "\\u001D", "%1D", "&#29;", "^]", "~1", "␝", "<F8>", "<FNC1>"]
+    "sign",
+    ["<GS>", "<gs>", "{GS}", "[GS]", "\\x1d", "\\u001D", "%1D", "&#29;", "^]", "~1", "␝", "<F8>", "\x1b[19~", "<FNC1>"],
 )
 def test_texts_for_gs(sign: str) -> None:
     assert from_text(f"10A{sign}21B") == "10A\x1d21B"
@@ -187,6 +188,12 @@ def test_a_marking_with_a_wrong_gtin_is_still_one() -> None:
 )
 def test_no_marking_without_its_tail(code: str) -> None:
     assert marking.without_gs(code) is None
+
+
+def test_a_block_of_tobacco_without_its_tail() -> None:
+    found = marking.without_gs("010460043993125621JgXJ5.T8005112000")
+    assert found is not None
+    assert (found.serial, found.ai8005, found.gs_lost) == ("JgXJ5.T", "112000", True)
 
 
 # Articles
