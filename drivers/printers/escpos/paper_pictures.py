@@ -12,6 +12,7 @@ from PIL import Image
 
 from drivers.printers.escpos.ink import Style, bar_picture, bit_image, column_picture, letter, qr_symbol, raster
 from drivers.printers.escpos.paper_bars import BadBarcode, Bars, bars
+from drivers.printers.escpos.paper_qr import is_damaged_qr
 from drivers.printers.escpos.sheet import Sheet
 
 _QR = 49
@@ -91,6 +92,8 @@ class Pictures:
         return ink.resize((ink.width * max(args[1], 1), ink.height * max(args[2], 1)))
 
     def _print(self, ink: Image.Image) -> None:
+        if is_damaged_qr(ink):
+            self._sheet.fault("a damaged QR code")
         self._sheet.strip(ink, f"[picture {ink.width}x{ink.height}]")
 
     def _code(self, ink: Image.Image, text: str, what: str) -> None:

@@ -7,7 +7,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-"$here/../../rig/debian.sh" nodejs npm
+command -v npm >/dev/null || "$here/../../rig/debian.sh" nodejs npm
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp "$here/make_streams.cjs" "$work"
