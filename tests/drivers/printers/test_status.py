@@ -130,7 +130,7 @@ def test_a_text_that_was_cut_off_takes_nothing_with_it(status: bytes, reply: Rep
         (b"\x38\x00\x00\x00", Condition(offline=True, cover_open=True), "cover_open"),
         (b"\x18\x08\x00\x00", Condition(offline=True, cutter=True), "cutter"),
         (b"\x18\x20\x00\x00", Condition(offline=True, error=True), "error"),
-        (b"\x18\x40\x00\x00", Condition(offline=True, error=True), "error"),
+        (b"\x18\x40\x00\x00", Condition(offline=True, overheated=True), "overheated"),
     ],
 )
 def test_the_condition_from_an_automatic_status(bits: bytes, expected: Condition, problem: str | None) -> None:
