@@ -133,16 +133,28 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     token: str
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of a device's queue as it travels. `body` is the stored JSON text, byte for byte, because `hash` covers it."""
+class Origin(msgspec.Struct, frozen=True):
+    """Where a salvaged row stood before: it is the same event, to be booked once."""
+
+    epoch: str
+    seq: int
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One row of a device's queue as it travels. `body` is the stored JSON text, byte for byte, because `hash` covers it.
+
+    A row that the disk has spoiled keeps its number and its stored hash and travels as `damaged`, with an empty body.
+    """
 
     seq: int
     id: str  # UUIDv4
-    kind: Literal["sale", "enrolment"]
+    kind: Literal["sale", "enrolment", "damaged"]
     at: str  # RFC 3339, exactly as hashed
     body: str
     schema: int
     hash: str
+    origin: Origin | None = None  # a row that was salvaged from an earlier epoch
+    corrects: int | None = None  # seq of the rejected row that a person sent again by this one
 
 
 class EventBatch(msgspec.Struct, frozen=True):
