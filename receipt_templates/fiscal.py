@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from receipt_templates.barcodes import BarcodeKind
 from receipt_templates.document import Document
 from receipt_templates.layout import BarcodeRow, FeedRow, LogoRow, QrRow, Row, TextRow, lay_out
+from receipt_templates.printable import NO_BREAK_SPACE
 
 Item = dict[str, object]
 
@@ -49,7 +50,7 @@ def _text(row: TextRow, columns: int) -> Item:
     text = row.line(columns) if row.align == "left" else row.spans[0].text
     return {
         "type": "text",
-        "text": text.replace("\u00a0", " "),
+        "text": text.replace(NO_BREAK_SPACE, " "),
         "alignment": row.align,
         "wrap": "none",
         "font": 0,

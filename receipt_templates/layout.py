@@ -6,7 +6,7 @@ Wrapping and columns only move blanks: every other character of the document sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 from msgspec.structs import replace
@@ -51,7 +51,10 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class TextRow(msgspec.Struct, frozen=True):
-    """One printed line. A row that is not left-aligned has one span at column 0 and is placed by `align`."""
+    """One printed line. A row that is not left-aligned has one span at column 0 and is placed by `align`.
+
+    Columns are letters of the row's own font and width.
+    """
 
     spans: tuple[Span, ...]
     bold: bool = False
@@ -99,19 +102,29 @@ Row = TextRow | QrRow | BarcodeRow | LogoRow | FeedRow
 
 
 def lay_out(document: Document, columns: int, spell: Spell = str, small_columns: int | None = None) -> list[Row]:
-    """The rows of `document` on paper of `columns` letters, and of `small_columns` letters of small print."""
+    """The rows of `document` on paper of `columns` letters, and of `small_columns` letters of small print.
+
+    No more small letters than others means that there is no small print; then it comes out in font A.
+    """
     small = columns * WIDTH // SMALL_WIDTH if small_columns is None else small_columns
     paper = _Paper({"A": columns, "B": small}, spell, _PERCENT[document.language])
     return [row for element in document.elements for row in paper.rows(element)]
 
 
 def slip_lines(document: Document, columns: int) -> list[str]:
-    """The slip as plain lines for a printer that is not ours: `[qr PAYLOAD]`, `[barcode PAYLOAD]`, no logo."""
+    """The slip as plain lines for a printer that is not ours: all letters of one size, as `lines`."""
+    rows = lay_out(document, columns, small_columns=columns)
+    return lines([replace(row, width=1) if isinstance(row, TextRow) else row for row in rows], columns, columns)
+
+
+def lines(rows: Iterable[Row], columns: int, small_columns: int) -> list[str]:
+    """The rows as text: a code is `[qr PAYLOAD]` or `[barcode PAYLOAD]`, a logo nothing, a no-break space a blank."""
     lines: list[str] = []
-    for row in lay_out(document, columns, small_columns=columns):
+    for row in rows:
         match row:
-            case TextRow():
-                lines.append(row.line(columns))
+            case TextRow(font=font):
+                line = row.line(small_columns if font == "B" else columns)
+                lines.append(line.replace(NO_BREAK_SPACE, " "))
             case QrRow(payload):
                 lines.append(f"[qr {payload}]")
             case BarcodeRow(payload):
@@ -159,14 +172,18 @@ class _Paper(msgspec.Struct, frozen=True):
         return self._paragraph(Text(caption, align="center")) if caption else iter(())
 
     def _paragraph(self, element: Text) -> Iterator[TextRow]:
-        text, columns = self.spell(element.text), self.columns[element.font]
+        text, font = self.spell(element.text), self._font(element.font)
+        columns = self.columns[font]
         width: Size = 1 if breaks_a_word(text, columns // element.width) else element.width
         hanging = len(_BULLET) if element.align == "left" and text.startswith(_BULLET) else 0
-        row = TextRow((), element.bold, width, element.height, element.align, element.font)
+        row = TextRow((), element.bold, width, element.height, element.align, font)
         lines = (balanced if element.align == "center" else unorphaned)(text[hanging:], columns // width - hanging)
         yield replace(row, spans=(Span(0, text[:hanging] + lines[0]),))
         for line in lines[1:]:
-            yield replace(row, spans=(Span(hanging * width, line),))
+            yield replace(row, spans=(Span(hanging, line),))
+
+    def _font(self, wish: Font) -> Font:
+        return wish if self.columns["B"] > self.columns["A"] else "A"
 
     def _bar(self, share_bp: int) -> str:
         """Blocks where the printer has them, else a bar that brackets hold together."""
@@ -187,12 +204,13 @@ class _Paper(msgspec.Struct, frozen=True):
 
     def _two_columns(self, element: Columns) -> Iterator[TextRow]:
         """The value stands on the last line of its name; one that would squeeze or break the name goes to a line of its own."""
-        left, right, columns = self.spell(element.left), self.spell(element.right), self.columns[element.font]
+        left, right, font = self.spell(element.left), self.spell(element.right), self._font(element.font)
+        columns = self.columns[font]
         room = columns - len(right) - 1 if right else columns
         squeezed = room < min(len(left), columns // 3) or breaks_a_word(left, room)
         names = wrap(left, columns if squeezed else room) if left else []
         alone = names if squeezed or not right else names[:-1]
-        row = TextRow((), element.bold, height=element.height, font=element.font)
+        row = TextRow((), element.bold, height=element.height, font=font)
         for line in alone:
             yield replace(row, spans=(Span(0, line),))
         if right and len(alone) < len(names):
