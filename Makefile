@@ -39,6 +39,7 @@ bench: venv
 	$(RUN) benchmarks/quote.py
 	$(RUN) benchmarks/codes.py
 	$(RUN) benchmarks/paper.py
+	$(RUN) benchmarks/printing.py
 
 test-service: venv
 	tests/rig/service.sh

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import msgspec
 from escpos.constants import QR_ECLEVEL_L, QR_ECLEVEL_M
+from escpos.escpos import Escpos
 from escpos.printer import Dummy
 from rich.console import Console
 from rich.table import Table
@@ -137,7 +138,14 @@ def rows_of(document: Document, profile: Profile, width: int) -> list[Row]:
 
 def python_escpos(rows: list[Row], native: bool, size: int = 6, level: int = QR_ECLEVEL_M) -> bytes:
     """The same receipt by python-escpos."""
-    receipt, style = Dummy(profile="default"), None
+    receipt = Dummy(profile="default")
+    print_by_escpos(receipt, rows, native, size, level)
+    return bytes(receipt.output)
+
+
+def print_by_escpos(receipt: Escpos, rows: list[Row], native: bool, size: int = 6, level: int = QR_ECLEVEL_M) -> None:
+    """Print it on any printer of python-escpos."""
+    style = None
     for row in rows:
         match row:
             case TextRow():
@@ -152,7 +160,6 @@ def python_escpos(rows: list[Row], native: bool, size: int = 6, level: int = QR_
             case FeedRow(lines):
                 receipt.text("\n" * lines)
     receipt.cut()
-    return bytes(receipt.output)
 
 
 def _line(row: TextRow) -> str:

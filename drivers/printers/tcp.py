@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from drivers.base import DeviceGone, DeviceRefused, DeviceStalled, Driver
 
 _CHUNK = 4096
-_SHORTEST = 0.001  # 0 would mean another mode of the socket
 _KEEP_ALIVE = (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))  # where the system has them
 
 
@@ -53,9 +52,9 @@ class TcpPrinter:
 
     def read(self, timeout: float) -> bytes:
         try:
-            self._connection.settimeout(max(timeout, _SHORTEST))
+            self._connection.settimeout(timeout)  # 0: what is there already
             chunk = self._connection.recv(_CHUNK)
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):
             return b""
         except OSError as error:
             raise DeviceGone(f"printer {self._name}: {error}") from error
