@@ -18,10 +18,10 @@ from drivers.printers.escpos.qr import QUIET_MODULES, drawn_qr, native_qr, qr_mo
 from drivers.printers.escpos.raster import Picture, text_line
 from drivers.printers.escpos.spelling import FORGOTTEN, Spelling
 from receipt_templates.document import Align, Document
-from receipt_templates.layout import BarcodeRow, FeedRow, LogoRow, QrRow, Row, Span, TextRow, lay_out
+from receipt_templates.layout import BarcodeRow, FeedRow, LogoRow, QrRow, Row, Span, TextRow, lay_out, lines
 from receipt_templates.wrapping import wrap
 
-__all__ = ["CannotPrint", "CodeTooLarge", "EncodeError", "encode"]
+__all__ = ["CannotPrint", "CodeTooLarge", "EncodeError", "encode", "printed_lines"]
 
 _BOLD, _TALL, _WIDE, _SMALL = 0x08, 0x10, 0x20, 0x01
 _ALIGN = {"left": 0, "center": 1, "right": 2}
@@ -43,15 +43,38 @@ def encode(
     Lines with letters that the printer lacks go out as pictures; with "refuse", or where the printer takes no pictures,
     CannotPrint is raised. Also raises CodeTooLarge, and LookupError when the profile has no such paper.
     """
-    size = profile.size(width_mm)
-    letters = Spelling(document, profile)
-    rows = lay_out(document, size.columns, letters.spell, size.small_columns)
+    size, letters = profile.size(width_mm), Spelling(document, profile)
+    rows = _rows(document, profile, size, letters)
     job = _Job(profile, size, letters, logo, letters.teach(rows))
     if lacking == "refuse" or not profile.pictures:
         job.refuse_lacking(rows)
-    for row, following in zip(rows, [*rows, None][1:], strict=True):
-        job.add(row, following)
+    for row in rows:
+        job.add(row)
     return job.finished()
+
+
+def printed_lines(document: Document, profile: Profile, width_mm: int) -> list[str]:
+    """What a person reads on the paper of that job, also where lines, letters or codes go out as pictures."""
+    size = profile.size(width_mm)
+    return lines(_rows(document, profile, size, Spelling(document, profile)), size.columns, size.small_columns)
+
+
+def _rows(document: Document, profile: Profile, size: Size, letters: Spelling) -> list[Row]:
+    """The layout; a code that this printer cannot draw is what it says, for a person to type in, unless that follows."""
+    rows = lay_out(document, size.columns, letters.spell, size.small_columns)
+    fit: list[Row] = []
+    for row, following in zip(rows, [*rows, None][1:], strict=True):
+        if not isinstance(row, QrRow | BarcodeRow) or _draws(row, profile, size):
+            fit.append(row)
+        elif not (isinstance(following, TextRow) and following.spans[0].text == row.payload):
+            fit += [TextRow((Span(0, line),), align="center") for line in wrap(row.payload, size.columns)]
+    return fit
+
+
+def _draws(row: QrRow | BarcodeRow, profile: Profile, size: Size) -> bool:
+    if isinstance(row, QrRow):
+        return profile.native_qr or profile.pictures
+    return profile.barcodes and barcode(row.kind, row.payload, profile.limit(size) or size.dots) is not None
 
 
 class _Job:
@@ -75,8 +98,8 @@ class _Job:
         if chars := self._letters.lacking(text):
             raise CannotPrint("".join(sorted(chars)), self._profile.title)
 
-    def add(self, row: Row, following: Row | None) -> None:
-        """Print a row; `following` is the one that comes next."""
+    def add(self, row: Row) -> None:
+        """Print a row."""
         match row:
             case TextRow():
                 self._text(row)
@@ -84,8 +107,9 @@ class _Job:
                 self._bytes += b"\n" * lines if lines <= 3 else b"\x1bd" + bytes([lines])
             case QrRow(payload):
                 self._qr(payload)
-            case BarcodeRow():
-                self._barcode(row, following)
+            case BarcodeRow(payload, kind):
+                self._set(0, "center")
+                self._bytes += barcode(kind, payload, self._width) or b""
             case LogoRow():
                 self._picture(self._logo)
 
@@ -112,7 +136,7 @@ class _Job:
             self._picture_of(row)
             return
         mode = (_BOLD if row.bold else 0) | (_TALL if row.height == 2 else 0) | (_WIDE if row.width == 2 else 0)
-        small = row.font == "B" and self._size.small_columns > self._size.columns
+        small = row.font == "B"
         letter = (SMALL_WIDTH if small else CELL_WIDTH) * row.width
         align: Align = row.align
         if align == "right" and self._profile.positions:
@@ -152,26 +176,10 @@ class _Job:
             self._feed(_BELOW_LOGO)
 
     def _qr(self, payload: str) -> None:
-        if not self._profile.native_qr and not self._profile.pictures:
-            self._plain(payload)
-            return
         module = qr_module(payload, self._width, self._profile.module)
         quiet = b"\x1bJ" + bytes([QUIET_MODULES * module])
         self._set(0, "center")
         self._bytes += quiet + (native_qr if self._profile.native_qr else drawn_qr)(payload, module) + quiet
-
-    def _barcode(self, row: BarcodeRow, following: Row | None) -> None:
-        drawn = barcode(row.kind, row.payload, self._width) if self._profile.barcodes else None
-        if drawn is not None:
-            self._set(0, "center")
-            self._bytes += drawn
-        elif not (isinstance(following, TextRow) and following.spans[0].text == row.payload):
-            self._plain(row.payload)
-
-    def _plain(self, payload: str) -> None:
-        """A code as what it says, for a person to type in."""
-        for line in wrap(payload, self._size.columns):
-            self._text(TextRow((Span(0, line),), align="center"))
 
 
 def _width(dots: int) -> bytes:

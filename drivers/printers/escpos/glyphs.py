@@ -10,8 +10,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from drivers.printers.escpos.raster import without_real_time
-
 Font = Literal["A", "B"]
 
 FILE = Path(__file__).parent / "glyphs.txt"
@@ -36,7 +34,7 @@ def drawn(char: str, font: Font) -> bytes:
     canvas.paste(cell, (0, 0))
     columns = canvas.transpose(Image.Transpose.TRANSPOSE).tobytes()
     used = -(-len(columns.rstrip(b"\0")) // HEIGHT) or 1
-    return without_real_time(columns[: used * HEIGHT])
+    return columns[: used * HEIGHT]
 
 
 @lru_cache(maxsize=1)

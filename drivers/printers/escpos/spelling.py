@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from drivers.printers.escpos.charset import CYRILLIC_CODECS, IN_NO_CYRILLIC_PAGE, Charset, charset, spelled
 from drivers.printers.escpos.glyphs import HEIGHT, Font, glyph
 from drivers.printers.escpos.profile import Page, Profile
+from drivers.printers.escpos.raster import without_real_time
 from receipt_templates.document import Document
 from receipt_templates.layout import Row, TextRow
 
@@ -120,4 +121,4 @@ def _runs(taught: list[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
 def _lesson(run: list[tuple[int, str]], font: Font) -> bytes:
     drawn = [glyph(char, font) for _, char in run]
     letters = b"".join(bytes([len(columns) // HEIGHT]) + columns for columns in drawn)
-    return b"\x1b&" + bytes([HEIGHT, run[0][0], run[-1][0]]) + letters
+    return b"\x1b&" + bytes([HEIGHT, run[0][0], run[-1][0]]) + without_real_time(letters)

@@ -3,12 +3,14 @@
 import string
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from drivers.printers.escpos.commands import split
+from drivers.printers.escpos.commands import RealTime, split
 from drivers.printers.escpos.encoder import encode
 from drivers.printers.escpos.paper import Paper, draw, slots_of
 from drivers.printers.escpos.profile import Profile, load_profile, read_profile
-from receipt_templates.document import Columns, Document, Progress, Text
+from receipt_templates.document import Columns, Document, Font, Progress, Text
 
 CYRILLIC = "".join(map(chr, range(0x0410, 0x0450))) + "Ёё"
 
@@ -87,6 +89,14 @@ def test_what_is_taught_stands_under_codes_that_the_document_does_not_use() -> N
     taught = {chr(ord(char) - 0xE000) for char in text if "\ue000" <= char <= "\uf8ff"}
     assert taught == set("QXYZ~")
     assert text.splitlines()[-1].startswith("[picture ")
+
+
+@given(st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=12), st.sampled_from(["A", "B"]))
+@example("⎜⌞", "A")  # the last column of one letter and the width of the next
+@example("І", "B")
+def test_no_lesson_spells_a_real_time_command(text: str, font: Font) -> None:
+    job = encode(Document((Text(text, font=font),), "ru"), load_profile("TM-T88IV-SA"), 80)
+    assert RealTime().feed(job) == []
 
 
 def test_a_printer_without_cyrillic_is_taught_all_of_it() -> None:
