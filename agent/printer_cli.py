@@ -1,24 +1,73 @@
 """`tillmate printer ...`: what store IT does with a printer.
 
-Exit codes: 0 done, 1 not printed, 2 what was given is wrong, 78 mistakes in the config.
+Exit codes: 0 done, 1 not printed or not ready, 2 what was given is wrong, 78 mistakes in the config.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from agent.cli_config import as_json_option
 from agent.receipt_desk import Desk, with_desk
 from loyalty.i18n import Language, text
 
 if TYPE_CHECKING:
     from agent.printer_setup import Printed
+    from agent.printer_status import PrinterReport
 
 
 @click.group()
 def printer() -> None:
     """About receipt printers."""
+
+
+@printer.command()
+@click.option("--printer", "wanted", help="Name of a [[printer]]; default: all.")
+@as_json_option
+@with_desk(needs_config=True)
+def status(desk: Desk, wanted: str | None, as_json: bool) -> None:
+    """Say how it is: the agent does if it runs, else the printer itself."""
+    import msgspec
+
+    from agent.clock import SystemClock
+    from agent.printer_status import look
+
+    reports = look(desk.configured, wanted, SystemClock())
+    if as_json:
+        click.echo(msgspec.json.encode(reports))
+    else:
+        for report in reports:
+            _tell(report, desk.language)
+    sys.exit(int(any(report.state == "down" for report in reports)))
+
+
+def _tell(report: PrinterReport, language: Language) -> None:
+    words = report.text[language]
+    click.echo(text(f"cli.printer_by_{report.told_by}", language, printer=report.printer, text=words))
+    if report.model:
+        click.echo(text("cli.printer_model", language, model=report.model))
+    if report.detail:
+        click.echo(text("cli.details", language, text=report.detail))
+
+
+@printer.command()
+@click.option("--printer", "wanted", help="Name of a [[printer]]; default: the first.")
+@with_desk(needs_config=True)
+def test(desk: Desk, wanted: str | None) -> None:
+    """Print a page with letters, signs and codes, and say what became of it."""
+    from agent.clock import SystemClock
+    from agent.printer_selftest import selftest_data
+    from agent.receipt_print import print_slip, printer_of
+
+    config, clock = desk.configured, SystemClock()
+    table = printer_of(config, wanted)
+    page = desk.source.document("selftest", desk.language, selftest_data(config, table, clock, desk.language))
+    ended = print_slip(config, page, table.name, clock)
+    click.echo(ended.said(desk.language))
+    sys.exit(0 if ended.state in ("printed", "sent") else 1)
 
 
 @printer.command()

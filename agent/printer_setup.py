@@ -49,7 +49,7 @@ def print_page(config: Config, table: PrinterTable, clock: Clock) -> Printed:
     found: list[Printed] = []
 
     def use(printer: Printer) -> Outcome:
-        maker, model = [_ask(printer, question, clock) if answers else "" for question in (ASK_MAKER, ASK_MODEL)]
+        maker, model = [ask_text(printer, question, clock) if answers else "" for question in (ASK_MAKER, ASK_MODEL)]
         likely = likely_profile(model, profile_names()) if model else None
         base = likely or table.profile
         page = setup_page(load_profile(base, config.profiles), table.width)
@@ -83,8 +83,8 @@ def write_profile(
     return file
 
 
-def _ask(printer: Printer, question: bytes, clock: Clock) -> str:
-    """Its answer in words, "" where it gives none in time."""
+def ask_text(printer: Printer, question: bytes, clock: Clock) -> str:
+    """The answer to one of the questions of `identify`, "" where it gives none in time. Raises DeviceGone."""
     printer.write(question, _WRITE)
     replies, end = Replies(), clock.monotonic() + ANSWER_WITHIN
     while (left := end - clock.monotonic()) > 0:

@@ -101,7 +101,12 @@ def agent_runs(socket: Path) -> bool:
 
 def on_printer(table: PrinterTable, use: Callable[[Printer], Outcome]) -> Outcome:
     """Open the printer, use it, give it back. Raises BadInput where that is not possible."""
-    with closing(open_printer(table)) as printer:
+    try:
+        printer = open_printer(table)
+    except DeviceError as error:
+        sentence = error.code if error.code in ("device_gone", "device_busy") else "device_refused"
+        raise BadInput(sentence, printer=table.name, reason=str(error)) from error
+    with closing(printer):
         try:
             return use(printer)
         except DeviceError:
@@ -109,13 +114,9 @@ def on_printer(table: PrinterTable, use: Callable[[Printer], Outcome]) -> Outcom
 
 
 def open_printer(table: PrinterTable) -> Printer:
-    """Raises BadInput."""
+    """For us alone. Raises DeviceError."""
     driver = registry.find("printer", table.driver)
-    try:
-        opened: Printer = driver.open(structure(table.options, driver.options))
-    except DeviceError as error:
-        sentence = error.code if error.code in ("device_gone", "device_busy") else "device_refused"
-        raise BadInput(sentence, printer=table.name, reason=str(error)) from error
+    opened: Printer = driver.open(structure(table.options, driver.options))
     return opened
 
 
