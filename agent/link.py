@@ -3,7 +3,9 @@
 A driver only talks to its hardware; whatever it raises ends here. A device that is absent at the start is no error: it is
 waited for like one that has been unplugged. After a loss the handle is closed at once, because an open one keeps the name
 of the device busy, and the first reopening follows at once, later ones after 0.25 to 1 s; a port that is busy or refused
-waits up to 10 s, because only a person cures that. A device that comes and goes within moments counts as one outage.
+waits longer and longer, up to 10 s, because only a person cures that. A device that comes and goes within moments counts
+as one outage. One that is plugged in belongs to root for a moment, until udev has seen it: so the first refusal after an
+absence is tried again soon, however long the absence was.
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ from tenacity import (
     Retrying,
     retry_if_exception_type,
     stop_when_event_set,
-    wait_exponential,
 )
 
 from agent.clock import Clock
 from agent.messages import LinkChanged, Scanned
+from agent.repeats import Repeats
 from drivers.base import Device, DeviceError, DeviceGone, Kind, Scanner
 from drivers.framing import Frame, Framer
 
@@ -33,8 +35,8 @@ STEADY = 0.5
 """Seconds that a device must have worked for its next loss to begin a new outage."""
 
 _POLL = 0.2
-_soon = wait_exponential(multiplier=0.25, max=1)
-_slowly = wait_exponential(multiplier=1, max=10)
+_SOON = (0.25, 0.5, 1.0)
+_SLOWLY = (0.5, 1.0, 2.0, 4.0, 8.0, 10.0)
 
 D = TypeVar("D", bound=Device)
 
@@ -63,7 +65,7 @@ class Link(Generic[D]):
         while again and not stop.is_set():
             outage = Retrying(
                 retry=retry_if_exception_type(DeviceError),
-                wait=_wait,
+                wait=_Patience(),
                 sleep=partial(_sleep, self._clock, stop),
                 stop=stop_when_event_set(stop),
                 retry_error_callback=lambda _: False,
@@ -123,14 +125,25 @@ class Link(Generic[D]):
 
 
 def read_scanner(
-    device: Scanner, stop: Event, *, name: str, framer: Framer, emit: Callable[[Scanned], None], clock: Clock
+    device: Scanner,
+    stop: Event,
+    *,
+    name: str,
+    framer: Framer,
+    emit: Callable[[Scanned], None],
+    clock: Clock,
+    repeats: Repeats | None = None,
 ) -> None:
     """The `use` of a scanner: hand each code to `emit` until `stop` is set. Half a code before a loss is told as `partial`.
 
-    `framer` may be the one of the life before: nothing of an old code gets into a new one.
+    `framer` and `repeats` may be those of the life before: nothing of an old code gets into a new one.
     """
+    known = repeats or Repeats(0)
 
     def tell(frame: Frame) -> None:
+        if not frame.partial and known.is_repeat(frame.data, frame.at):
+            log.debug("device=%s repeated=%d", name, len(frame.data))
+            return
         log.debug("device=%s scanned=%d partial=%s", name, len(frame.data), frame.partial)
         emit(Scanned(name, frame.data, clock.now(), frame.partial))
 
@@ -160,6 +173,16 @@ def _sleep(clock: Clock, stop: Event, seconds: float) -> None:
     clock.wait(stop, seconds)
 
 
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    return (_soon if isinstance(error, DeviceGone) else _slowly)(state)
+class _Patience:
+    """The waits of one outage. They begin anew when absent becomes refused, or the other way round."""
+
+    def __init__(self) -> None:
+        self._before = 0
+        self._gone = True
+
+    def __call__(self, state: RetryCallState) -> float:
+        gone = isinstance(state.outcome.exception() if state.outcome else None, DeviceGone)
+        if gone != self._gone:
+            self._gone, self._before = gone, state.attempt_number - 1
+        waits = _SOON if gone else _SLOWLY
+        return waits[min(state.attempt_number - self._before, len(waits)) - 1]

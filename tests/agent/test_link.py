@@ -20,8 +20,9 @@ import pytest
 from agent.clock import SystemClock
 from agent.link import STEADY, Link, read_scanner
 from agent.messages import LinkChanged, Scanned
+from agent.repeats import Repeats
 from drivers.base import DeviceError, DeviceGone, DeviceRefused
-from drivers.framing import Framer
+from drivers.framing import Framer, Framing
 from drivers.scanners.serial_port import Options, SerialScanner, open_port
 from drivers.virtual.control import ControlError, call
 
@@ -41,6 +42,17 @@ class Clock(SystemClock):
 
     def monotonic(self) -> float:
         return super().monotonic() * self.pace + self.ahead
+
+
+class Patient(SystemClock):
+    """Waits no longer than a moment, and notes how long it was to wait."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    def wait(self, stop: Event, seconds: float) -> bool:
+        self.waits.append(seconds)
+        return stop.wait(0.001)
 
 
 class Peer:
@@ -283,12 +295,12 @@ def test_stop_ends_the_wait_for_the_next_try(error: DeviceError) -> None:
 
 
 def test_the_waits_grow_and_are_longer_when_only_a_person_can_help() -> None:
-    opener = Refusals(DeviceGone("absent"), DeviceGone("absent"), DeviceRefused("no rights"))
-    link, changes = bare_link(opener)
+    opener = Refusals(*[DeviceGone("absent")] * 5, *[DeviceRefused("no rights")] * 7, DeviceGone("absent"))
+    clock = Patient()
+    link, changes = bare_link(opener, clock)
     link.run(Event(), lambda *_: None)
-    waits = [later - sooner for sooner, later in zip(opener.times, opener.times[1:], strict=False)]
-    assert [round(wait * 4) / 4 for wait in waits] == [0.25, 0.5, 4.0]
-    assert [change.code for change in changes] == ["device_gone", "device_refused", ""]
+    assert clock.waits == [0.25, 0.5, 1.0, 1.0, 1.0, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 0.25]
+    assert [change.code for change in changes] == ["device_gone", "device_refused", "device_gone", ""]
 
 
 def test_it_is_closed_before_it_is_opened_again() -> None:
@@ -391,11 +403,14 @@ class Chunks:
     def close(self) -> None: ...
 
 
-def scan_all(framer: Framer, *chunks: bytes | DeviceError) -> list[tuple[bytes, bool]]:
+def scan_all(
+    framer: Framer, *chunks: bytes | DeviceError, clock: SystemClock | None = None, repeats: Repeats | None = None
+) -> list[tuple[bytes, bool]]:
     scans: list[Scanned] = []
     stop = Event()
+    device, clock = Chunks(stop, *chunks), clock or SystemClock()
     with suppress(DeviceGone):
-        read_scanner(Chunks(stop, *chunks), stop, name="counter", framer=framer, emit=scans.append, clock=SystemClock())
+        read_scanner(device, stop, name="counter", framer=framer, emit=scans.append, clock=clock, repeats=repeats)
     return [(scan.data, scan.partial) for scan in scans]
 
 
@@ -406,7 +421,7 @@ def test_half_a_code_is_told_as_partial_and_never_glued_to_the_next() -> None:
 
 
 def test_only_silence_splits_not_a_busy_machine() -> None:
-    assert scan_all(Framer(idle=0.0), b"29", b"00", b"", b"00\r") == [(b"2900", False), (b"00", False)]
+    assert scan_all(Framer(Framing(idle_ms=5)), b"29", b"00", b"", b"00\r") == [(b"2900", False), (b"00", False)]
 
 
 def test_noise_is_warned_of_once_and_no_scan_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -414,3 +429,31 @@ def test_noise_is_warned_of_once_and_no_scan_is_in_the_log(caplog: pytest.LogCap
     assert scan_all(Framer(limit=20), b"\xff" * 30, b"\xff" * 30, b"\r2900000000018\r") == [(CODE.encode(), False)]
     assert [record.levelname for record in caplog.records] == ["WARNING", "DEBUG", "DEBUG"]
     assert CODE not in caplog.text
+
+
+class Ticking(SystemClock):
+    """Each look at it is 0.2 s after the one before."""
+
+    def __init__(self) -> None:
+        self.now_is = 0.0
+
+    def monotonic(self) -> float:
+        self.now_is += 0.2
+        return self.now_is
+
+
+def test_a_repeat_within_half_a_second_is_no_scan_and_a_later_one_is() -> None:
+    one, other = b"2900000000018\r\r\n", b"5901234123457\r"
+    got = scan_all(Framer(), *[one] * 6, other, one, clock=Ticking(), repeats=Repeats(0.5))
+    assert got == [(CODE.encode(), False)] * 2 + [(b"5901234123457", False), (CODE.encode(), False)]
+
+
+def test_half_a_code_makes_no_whole_one_a_repeat() -> None:
+    framer, repeats = Framer(), Repeats(60)
+    assert scan_all(framer, b"29", DeviceGone("unplugged"), repeats=repeats) == [(b"29", True)]
+    assert scan_all(framer, b"29\r", repeats=repeats) == [(b"29", False)]
+    assert scan_all(framer, b"29", DeviceGone("unplugged"), repeats=repeats) == [(b"29", True)]
+
+
+def test_nothing_is_a_repeat_without_a_window() -> None:
+    assert scan_all(Framer(), b"29\r29\r", repeats=Repeats(0)) == [(b"29", False)] * 2

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.framing import Frame, Framer
+from drivers.framing import LIMIT, Frame, Framer, Framing
 
 CODE = b"]E02900000000018"
 
@@ -23,8 +23,8 @@ def test_several_codes_in_one_chunk() -> None:
 
 
 def test_other_terminators() -> None:
-    assert frames(Framer(terminators=(9, 3)), [b"a\rb\tc\x03d"]) == [b"a\rb", b"c"]
-    assert frames(Framer(terminators=(ord("]"), ord("^"))), [b"a]b^c"]) == [b"a", b"b"]
+    assert frames(Framer(Framing(terminators="\t\x03")), [b"a\rb\tc\x03d"]) == [b"a\rb", b"c"]
+    assert frames(Framer(Framing(terminators="]^")), [b"a]b^c"]) == [b"a", b"b"]
 
 
 def test_the_group_separator_is_no_terminator() -> None:
@@ -32,13 +32,13 @@ def test_the_group_separator_is_no_terminator() -> None:
 
 
 def test_without_terminators_only_silence_ends_a_frame() -> None:
-    framer = Framer(terminators=())
+    framer = Framer(Framing(terminators=""))
     assert framer.feed(b"a\r\nb", 1.0) == []
     assert framer.expire(1.05) == [Frame(b"a\r\nb", 1.0)]
 
 
 def test_silence_ends_a_code_without_suffix() -> None:
-    framer = Framer(idle=0.05)
+    framer = Framer()
     assert framer.deadline is None
     assert framer.feed(b"29", 10.0) == framer.feed(b"00", 10.04) == []
     assert framer.deadline == pytest.approx(10.09)
@@ -49,7 +49,7 @@ def test_silence_ends_a_code_without_suffix() -> None:
 
 
 def test_a_late_reader_does_not_split_a_code() -> None:
-    framer = Framer(idle=0.05)
+    framer = Framer()
     framer.feed(b"2900", 1.0)
     assert framer.feed(b"0018\r", 9.0) == [Frame(b"29000018", 9.0)]
 
@@ -88,15 +88,125 @@ def test_noise_is_ended_by_silence_too() -> None:
     assert framer.feed(b"1234\r", 2.0) == [Frame(b"1234", 2.0)]
 
 
+STX_ETX = Framing(start="\x02", terminators="\x03")
+
+
+@pytest.mark.parametrize("cut", range(20))
+def test_between_stx_and_etx_a_line_end_belongs_to_the_code(cut: int) -> None:
+    sent = b"\x02BEGIN\r\nEND\x03\r\n\x022900\x03\r\n"
+    framer = Framer(STX_ETX)
+    assert frames(framer, [sent[:cut], sent[cut:]]) == [b"BEGIN\r\nEND", b"2900"]
+    assert framer.noise == 0
+
+
+def test_what_lies_outside_stx_and_etx_is_noise() -> None:
+    framer = Framer(STX_ETX)
+    assert frames(framer, [b"rubbish", b"\x0229", b"00\x03xx"]) == [b"2900"]
+    assert framer.noise == 9
+    assert framer.deadline is None
+
+
+def test_a_code_whose_end_is_lost_is_partial_and_the_next_is_whole() -> None:
+    framer = Framer(STX_ETX)
+    assert framer.feed(b"\x0229\x0246\x03", 1.0) == [Frame(b"29", 1.0, partial=True), Frame(b"46", 1.0)]
+    framer.feed(b"\x0229", 2.0)
+    assert framer.expire(3.0) == [Frame(b"29", 2.0, partial=True)]
+    assert framer.feed(b"00\x03", 4.0) == [], "the end of a code whose begin was told already"
+    framer.feed(b"\x0229", 5.0)
+    assert framer.drop() == Frame(b"29", 5.0, partial=True)
+    assert framer.feed(b"00\x03\x0246\x03", 6.0) == [Frame(b"46", 6.0)]
+
+
+def test_prefix_and_suffix_are_taken_off_and_nothing_else() -> None:
+    framer = Framer(Framing(prefix="@", suffix="##"))
+    assert frames(framer, [b"@2900##\r\n", b"2900\r", b"@#29@#\r", b"@##\r\n", b" \x1d29 \r"]) == [
+        b"2900",
+        b"2900",
+        b"#29@#",
+        b" \x1d29 ",
+    ]
+    framer.feed(b"@29", 1.0)
+    assert framer.drop() == Frame(b"@29", 1.0, partial=True)
+
+
+@pytest.mark.parametrize("cut", range(15))
+def test_codes_of_one_length_need_no_terminator(cut: int) -> None:
+    sent = b"11112222\r\n3333"
+    framer = Framer(Framing(length=4))
+    assert frames(framer, [sent[:cut], sent[cut:]]) == [b"1111", b"2222", b"3333"]
+    assert frames(Framer(Framing(length=4, terminators="")), [b"11\r\n22", b"22"]) == [b"11\r\n", b"2222"]
+    assert frames(Framer(Framing(length=4, start="\x02", terminators="")), [b"\x021111x\x022222"]) == [
+        b"1111",
+        b"2222",
+    ]
+
+
+def test_what_is_shorter_than_the_length_is_partial() -> None:
+    framer = Framer(Framing(length=4))
+    assert framer.feed(b"111\r2222", 1.0) == [Frame(b"111", 1.0, partial=True), Frame(b"2222", 1.0)]
+    framer.feed(b"33", 2.0)
+    assert framer.expire(3.0) == [Frame(b"33", 2.0, partial=True)]
+
+
+def test_the_silence_that_ends_a_code_can_be_chosen() -> None:
+    framer = Framer(Framing(idle_ms=120))
+    framer.feed(b"2900", 1.0)
+    assert framer.deadline == pytest.approx(1.12)
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"terminators": "я"}, "terminators: only ASCII"),
+        ({"start": "\x02\x02"}, "start: one character"),
+        ({"start": "\r"}, "start: one character"),
+        ({"length": LIMIT + 1}, "length 8193"),
+        ({"length": -1}, "length -1"),
+        ({"idle_ms": 1}, "idle_ms 1"),
+    ],
+)
+def test_a_senseless_framing_is_refused(fields: dict[str, object], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Framing(**fields)  # type: ignore[arg-type]
+
+
+def test_eight_kibibytes_are_the_most_that_is_kept() -> None:
+    framer = Framer()
+    framer.feed(b"7" * LIMIT, 1.0)
+    assert framer.noise == 0
+    framer.feed(b"7", 1.0)
+    assert framer.noise == LIMIT + 1
+    assert framer.feed(b"\r29\r", 1.0) == [Frame(b"29", 1.0)]
+
+
+FRAMINGS = st.sampled_from(
+    [
+        Framing(),
+        STX_ETX,
+        Framing(length=3),
+        Framing(prefix="2", suffix="7"),
+        Framing(terminators=""),
+        Framing(start="\x02", terminators=""),
+        Framing(start="\x02", length=3),
+    ]
+)
+
+
 @given(
-    st.lists(st.binary(max_size=12) | st.sampled_from([b"\r", b"\n", b"\r\n", b"2900000000018"]), max_size=30),
+    FRAMINGS,
+    st.lists(
+        st.binary(max_size=12) | st.sampled_from([b"\r", b"\n", b"\r\n", b"\x02", b"\x03", b"2900000000018"]),
+        max_size=30,
+    ),
     st.data(),
 )
-def test_any_chunking_of_the_same_bytes_gives_the_same_frames(pieces: list[bytes], data: st.DataObject) -> None:
+def test_any_chunking_of_the_same_bytes_gives_the_same_frames(
+    framing: Framing, pieces: list[bytes], data: st.DataObject
+) -> None:
     sent = b"".join(pieces)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=20)))
     chunks = [sent[start:end] for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True)]
-    whole, cut = Framer(limit=16), Framer(limit=16)
+    whole, cut = Framer(framing, limit=16), Framer(framing, limit=16)
     assert frames(whole, [sent]) == frames(cut, chunks)
     assert (whole.noise, whole.drop()) == (cut.noise, cut.drop())
 
