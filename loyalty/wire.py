@@ -34,6 +34,7 @@ class ClaimRequest(msgspec.Struct, frozen=True, kw_only=True):
     public_key: str  # raw Ed25519 key, base64url
     machine: str  # machine id, so that a cloned disk image is refused with 409
     version: str
+    epoch: str = ""  # the epoch that the till has begun already; "" = the server makes one
 
 
 class ClaimReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +135,7 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """Where a salvaged row stood before: it is the same event, to be booked once."""
+    """Where a row stood before it was carried into a new epoch; if it is booked there, it is a duplicate here."""
 
     epoch: str
     seq: int
@@ -143,18 +144,19 @@ class Origin(msgspec.Struct, frozen=True):
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One row of a device's queue as it travels. `body` is the stored JSON text, byte for byte, because `hash` covers it.
 
-    A row that the disk has spoiled keeps its number and its stored hash and travels as `damaged`, with an empty body.
+    A row that cannot be read any more travels as `damaged`: with an empty body and the hash it was stored with, so that
+    numbering and chain go on.
     """
 
     seq: int
-    id: str  # UUIDv4
+    id: str  # UUIDv4; a row that is carried over keeps it
     kind: Literal["sale", "enrolment", "damaged"]
     at: str  # RFC 3339, exactly as hashed
     body: str
     schema: int
     hash: str
-    origin: Origin | None = None  # a row that was salvaged from an earlier epoch
-    corrects: int | None = None  # seq of the rejected row that a person sent again by this one
+    origin: Origin | None = None
+    corrects: int | None = None  # seq of a rejected row that a person sends again as this one
 
 
 class EventBatch(msgspec.Struct, frozen=True):
@@ -185,6 +187,35 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     problem: Problem | None = None
 
 
+EpochReason = Literal["lost", "damaged", "restored", "fork", "pruned", "moved", "claimed", "forgotten"]
+"""Why a queue goes on under a new epoch: its file was lost or unreadable, is an old copy, went two ways; the server asks
+for rows that are kept no longer; the file was moved to another machine; the device was claimed again. `forgotten`: the
+epoch is not new, but the server, restored from a backup, does not know it any more."""
+
+
+class EpochRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /v1/devices/epochs: the queue goes on as `epoch`, which the till has made itself; the old one is closed.
+
+    `last_seq` and `last_hash` say where the old epoch ended as far as this till knows; 0 and "" = it does not.
+    """
+
+    epoch: str
+    old_epoch: str
+    last_seq: int
+    last_hash: str
+    reason: EpochReason
+    machine: str
+    instance: str = ""  # the opening of the queue file that asks, as in heartbeats
+
+
+class EpochReply(msgspec.Struct, frozen=True, kw_only=True):
+    """200: rows of `epoch` are taken from now on. `old_watermark` = last row that is booked of the old epoch."""
+
+    device: str
+    epoch: str
+    old_watermark: int
+
+
 class EventReply(msgspec.Struct, frozen=True):
     """200 to an event batch. `watermark` = last seq booked of this epoch; a row is done only up to it."""
 
@@ -206,10 +237,20 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     programme_revision: int | None
     devices: dict[str, str]  # device name -> state word
     at: datetime
+    opened: int = 0  # how often the queue file has been opened, and a name for this opening: two copies of a file
+    instance: str = ""  # differ in one of them
 
 
 class HeartbeatReply(msgspec.Struct, frozen=True):
-    """Server time and what to do: `fetch_programme`, `stop_redemption` ..."""
+    """Server time and what to do: `fetch_programme`, `open_epoch`, `stop_redemption` ...
+
+    `watermark` and `last_hash` say what is booked of the epoch that was asked about (None = the server does not know
+    it); a till compares them with its own past. `spread` = after an outage, spread the first delivery over so many
+    seconds.
+    """
 
     at: datetime
     commands: tuple[str, ...] = ()
+    watermark: int | None = None
+    last_hash: str = ""
+    spread: int = 60

@@ -18,7 +18,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from loyalty.wire import ChangesPage, ClaimReply, ClaimRequest, EventReply, Heartbeat, HeartbeatReply, Problem
+from loyalty.wire import (
+    ChangesPage,
+    ClaimReply,
+    ClaimRequest,
+    EpochReply,
+    EpochRequest,
+    EventReply,
+    Heartbeat,
+    HeartbeatReply,
+    Problem,
+)
 from loyalty_server.changes import changes_since
 from loyalty_server.devices import Device, claim
 from loyalty_server.edge import Server, authenticate, decode, json_reply, read_body
@@ -26,6 +36,7 @@ from loyalty_server.enrolment.pages import trouble_page
 from loyalty_server.enrolment.routes import Enrolment, wanted_language
 from loyalty_server.enrolment.sender import Sender
 from loyalty_server.enrolment.wording import Wordings
+from loyalty_server.epochs import open_epoch
 from loyalty_server.heartbeat import note_heartbeat
 from loyalty_server.ingest import Batch, ingest
 from loyalty_server.problems import Refused, problem, refuse, reply
@@ -52,6 +63,7 @@ class Api:
         """All of them."""
         return [
             Route("/v1/devices", self.claim, methods=["POST"]),
+            Route("/v1/devices/epochs", self.epochs, methods=["POST"]),
             Route("/v1/programme", self.programme, methods=["GET"]),
             Route("/v1/members/changes", self.changes, methods=["GET"]),
             Route("/v1/events", self.events, methods=["POST"]),
@@ -64,6 +76,13 @@ class Api:
         """POST /v1/devices."""
         asked = decode(await read_body(request, self._server.limits), ClaimRequest)
         return json_reply(await run_in_threadpool(self._claim, asked), 201)
+
+    async def epochs(self, request: Request) -> Response:
+        """POST /v1/devices/epochs."""
+        device = await run_in_threadpool(authenticate, self._server, request)
+        wish = decode(await read_body(request, self._server.limits), EpochRequest)
+        outcome = await run_in_threadpool(self._open_epoch, device, wish)
+        return reply(outcome) if isinstance(outcome, Problem) else json_reply(outcome)
 
     async def programme(self, request: Request) -> Response:
         """GET /v1/programme, with an ETag."""
@@ -102,6 +121,10 @@ class Api:
         log.info("claim device=%s store=%s", answer.device, answer.store.id)
         return answer
 
+    def _open_epoch(self, device: Device, wish: EpochRequest) -> EpochReply | Problem:
+        with self._server.database.writing() as connection:
+            return open_epoch(connection, device, wish, self._server.clock.now())
+
     def _programme(self, request: Request) -> Response:
         authenticate(self._server, request)
         with self._server.database.reading() as connection:
@@ -133,8 +156,13 @@ class Api:
             return ingest(connection, server.keys, device, batch, server.clock.now())
 
     def _heartbeat(self, device: Device, beat: Heartbeat) -> HeartbeatReply:
-        with self._server.database.writing() as connection:
-            return note_heartbeat(connection, device, beat, self._server.clock.now())
+        server = self._server
+        with server.database.writing() as connection:
+            answer = note_heartbeat(connection, device, beat, server.clock.now())
+        if server.life is not None and server.life.due(server.clock.now()):
+            with server.database.reading() as connection:
+                server.life.note(connection)
+        return answer
 
 
 def _on_refused(_: Request, error: Exception) -> Response:

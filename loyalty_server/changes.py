@@ -12,7 +12,7 @@ import secrets
 from collections import defaultdict
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, func, select, update
 
 from loyalty.codes import ident
 from loyalty.wire import ChangesPage, Included, MemberChange
@@ -26,9 +26,11 @@ from loyalty_server.storage.tables import cards, epochs, members, settings, stor
 _INCARNATION = "incarnation"
 
 
-def begin_incarnation(connection: Connection) -> None:
-    """Give a new database its incarnation; one that has it keeps it."""
-    insert_new(connection, settings, {"name": _INCARNATION, "value": secrets.token_hex(8)})
+def begin_incarnation(connection: Connection, *, anew: bool = False) -> None:
+    """Give a new database its incarnation; one that has it keeps it, unless it has to begin `anew`."""
+    life = secrets.token_hex(8)
+    if not insert_new(connection, settings, {"name": _INCARNATION, "value": life}) and anew:
+        connection.execute(update(settings).where(settings.c.name == _INCARNATION).values(value=life))
 
 
 def changes_since(

@@ -23,13 +23,14 @@ from loyalty.programme import ProgrammeError
 from loyalty_server import setup
 from loyalty_server.app import make_app
 from loyalty_server.clock import SystemClock
-from loyalty_server.devices import new_code, revoke
+from loyalty_server.devices import new_code, new_code_for, revoke
 from loyalty_server.edge import Server, names_of, receipt_address
 from loyalty_server.enrolment.sender import ConsoleSender
 from loyalty_server.enrolment.wording import Wordings
 from loyalty_server.folder import DataFolder, NotInitialised
 from loyalty_server.keys import Keys
 from loyalty_server.ledger import differences, write_csv
+from loyalty_server.life import Life
 from loyalty_server.listener import bind, serve
 from loyalty_server.storage.database import Database
 
@@ -82,11 +83,15 @@ def run(data: Path, listen: str, public_url: str | None, names: tuple[str, ...])
             _fail(f"cannot listen on {listen}: {error.strerror or error}", 69)
         url = f"http://{host}:{listener.getsockname()[1]}"
         public = public if public_url else url
-        server = Server(database, keys, SystemClock(), public, names_of(url, public, *names))
+        life = Life(folder.mark_file)
+        life.begin(database)
+        server = Server(database, keys, SystemClock(), public, names_of(url, public, *names), life=life)
         sender = ConsoleSender(sys.stdout, folder.codes_file)
         serve(
             make_app(server, sender, Wordings(folder.path / "texts")), listener, _stop_on_signals(), lambda: _ready(url)
         )
+        with database.reading() as connection:
+            life.note(connection)
 
 
 @main.group()
@@ -96,11 +101,15 @@ def device() -> None:
 
 @device.command("new-code")
 @data_option
-@click.option("--store", required=True, help="The store that the device will belong to.")
-def device_new_code(data: Path, store: str) -> None:
-    """Print a one-time code that makes one device; good for seven days."""
+@click.option("--store", help="The store that a new device will belong to.")
+@click.option("--device", "name", help="Or the device that will go on with a new key: on other hardware, or again.")
+def device_new_code(data: Path, store: str | None, name: str | None) -> None:
+    """Print a one-time code for one device; good for seven days."""
+    if (store is None) == (name is None):
+        raise click.UsageError("give either --store or --device")
     with _opened(DataFolder(data)) as (database, _), _refusals(), database.writing() as connection:
-        code = new_code(connection, store, SystemClock().now())
+        now = SystemClock().now()
+        code = new_code(connection, store, now) if store is not None else new_code_for(connection, str(name), now)
     click.echo(code)
 
 

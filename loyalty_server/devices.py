@@ -24,6 +24,7 @@ from loyalty_server.storage.statements import next_number
 from loyalty_server.storage.tables import claim_codes, devices, epochs, stores, tills
 
 CODE_LIVES = timedelta(days=7)
+_LONGEST_EPOCH = 64
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Device:
     store: str
     epoch: str
     public_key: bytes
+    machine: str
     token_generation: int
     revoked: bool
 
@@ -43,11 +45,22 @@ def new_code(connection: Connection, store: str, now: datetime) -> str:
     """Return a code that makes one device of this store. Raises LookupError for an unknown store."""
     if connection.execute(select(stores.c.id).where(stores.c.id == store)).first() is None:
         raise LookupError(f"there is no store {store!r}")
+    return _code(connection, store, None, now)
+
+
+def new_code_for(connection: Connection, device: str, now: datetime) -> str:
+    """Return a code by which this device goes on with a new key and a new epoch. Raises LookupError."""
+    store = connection.execute(select(devices.c.store).where(devices.c.id == device)).scalar_one_or_none()
+    if store is None:
+        raise LookupError(f"there is no device {device!r}")
+    return _code(connection, store, device, now)
+
+
+def _code(connection: Connection, store: str, replaces: str | None, now: datetime) -> str:
     letters = base64.b32encode(secrets.token_bytes(10)).decode()
     code = "-".join(letters[at : at + 4] for at in range(0, 16, 4))
-    connection.execute(
-        insert(claim_codes).values(code_sha256=_digest(code), store=store, expires_at=now + CODE_LIVES, device=None)
-    )
+    made = insert(claim_codes).values(code_sha256=_digest(code), store=store, expires_at=now + CODE_LIVES)
+    connection.execute(made.values(device=None, replaces=replaces))
     return code
 
 
@@ -62,7 +75,12 @@ def claim(connection: Connection, keys: Keys, request: ClaimRequest, url: str, n
         return _claimed_before(connection, keys, code.device, request, url)
     if code.expires_at <= now:
         raise refuse("claim_code_unknown")
-    device = _register(connection, code.store, request, public_key, now)
+    if connection.execute(select(devices.c.id).where(devices.c.public_key == request.public_key)).first():
+        raise refuse("key_known")
+    if code.replaces is None:
+        device = _register(connection, code.store, request, public_key, now)
+    else:
+        device = _replace(connection, code.replaces, request, now)
     used = update(claim_codes).where(claim_codes.c.code_sha256 == code.code_sha256)
     connection.execute(used.values(device=device.id))
     return _welcome(connection, keys, device, url)
@@ -94,10 +112,17 @@ def _claimed_before(connection: Connection, keys: Keys, device: str, request: Cl
 
 
 def _register(connection: Connection, store: str, request: ClaimRequest, public_key: bytes, now: datetime) -> Device:
-    if connection.execute(select(devices.c.id).where(devices.c.public_key == request.public_key)).first():
-        raise refuse("key_known")
     number = next_number(connection, "device")
-    device = Device(f"D{number}", number, store, uuid.uuid4().hex, public_key, token_generation=1, revoked=False)
+    device = Device(
+        id=f"D{number}",
+        number=number,
+        store=store,
+        epoch=_new_epoch(connection, request),
+        public_key=public_key,
+        machine=request.machine,
+        token_generation=1,
+        revoked=False,
+    )
     connection.execute(
         insert(devices).values(
             id=device.id,
@@ -111,9 +136,49 @@ def _register(connection: Connection, store: str, request: ClaimRequest, public_
             claimed_at=now,
         )
     )
-    opened = insert(epochs).values(device=device.id, epoch=device.epoch, last_seq=0, last_hash=GENESIS.hex())
-    connection.execute(opened.values(opened_at=now))
+    begin_epoch(connection, device.id, device.epoch, now)
     return device
+
+
+def _replace(connection: Connection, name: str, request: ClaimRequest, now: datetime) -> Device:
+    """The device with another key, on another machine if need be, and with an epoch that no copy of it knows."""
+    old = _device(connection.execute(select(devices).where(devices.c.id == name)).one())
+    close_epoch(connection, old, "claimed", now)
+    epoch = _new_epoch(connection, request)
+    begin_epoch(connection, name, epoch, now)
+    changed = update(devices).where(devices.c.id == name).values(public_key=request.public_key, epoch=epoch)
+    connection.execute(
+        changed.values(machine=request.machine, version=request.version[:64], claimed_at=now, revoked_at=None)
+    )
+    return _device(connection.execute(select(devices).where(devices.c.id == name)).one())
+
+
+def _new_epoch(connection: Connection, request: ClaimRequest) -> str:
+    """The one that the till proposes, if nobody has it."""
+    if not request.epoch:
+        return uuid.uuid4().hex
+    if not is_epoch(request.epoch):
+        raise refuse("malformed", "epoch must be 1-64 letters and digits")
+    if connection.execute(select(epochs.c.epoch).where(epochs.c.epoch == request.epoch)).first():
+        raise refuse("epoch_taken")
+    return request.epoch
+
+
+def is_epoch(text: str) -> bool:
+    """Tell whether this can be the name of an epoch."""
+    return 0 < len(text) <= _LONGEST_EPOCH and text.isascii() and text.isalnum()
+
+
+def begin_epoch(connection: Connection, device: str, epoch: str, now: datetime) -> None:
+    """Rows of this epoch are taken from now on, from 1 on. The caller makes it the device's."""
+    opened = insert(epochs).values(device=device, epoch=epoch, last_seq=0, last_hash=GENESIS.hex())
+    connection.execute(opened.values(opened_at=now))
+
+
+def close_epoch(connection: Connection, device: Device, reason: str, now: datetime, last_seq: int = 0) -> None:
+    """The device's epoch ends; rows up to `last_seq` may still come, if they go on from what is booked."""
+    here = update(epochs).where(epochs.c.device == device.id, epochs.c.epoch == device.epoch)
+    connection.execute(here.values(closed_at=now, closes_at=last_seq, reason=reason))
 
 
 def _welcome(connection: Connection, keys: Keys, device: Device, url: str) -> ClaimReply:
@@ -140,6 +205,7 @@ def _device(row: Row[tuple[object, ...]]) -> Device:
         store=row.store,
         epoch=row.epoch,
         public_key=decode_bytes(row.public_key),
+        machine=row.machine,
         token_generation=row.token_generation,
         revoked=row.revoked_at is not None,
     )

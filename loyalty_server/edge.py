@@ -19,6 +19,7 @@ from loyalty.jws import BadSignature, ClockSkew, unverified_device, verify_reque
 from loyalty_server.clock import Clock
 from loyalty_server.devices import Device, find_device
 from loyalty_server.keys import Keys
+from loyalty_server.life import Life
 from loyalty_server.problems import refuse
 from loyalty_server.storage.database import Database
 
@@ -45,6 +46,7 @@ class Server:
     public_url: str
     hosts: frozenset[str]
     limits: Limits = field(default_factory=Limits)
+    life: Life | None = None
 
 
 def names_of(*addresses: str) -> frozenset[str]:

@@ -12,6 +12,8 @@ from loyalty_server.storage.tables import flags
 
 Kind = Literal[
     "clock_ahead",  # a receipt from the future: booked at its arrival
+    "epoch",  # a queue goes on under a new epoch: salvaged, restored, forked
+    "epoch_refused",  # two queues of one device are at work, or one on another machine: a copied disk
     "fork",  # rows that do not continue what the device has sent: a cloned or restored disk
     "rejected",  # a row that was not booked
     "shortfall",  # points were paid that the member did not have

@@ -1,6 +1,7 @@
 """The server's data folder: database, keys, and what the development sender leaves for the demo page.
 
 DIR/server.db            everything that the server knows
+DIR/server.mark          how far the database had come, to tell one that was put back from a backup
 DIR/keys.json            the two secrets, for the owner alone; keep a copy of it apart from the database's
 DIR/texts/               the retailer's own consent texts, if any (see loyalty_server.enrolment.wording)
 DIR/outbox/codes.jsonl   codes that were "sent" by the console sender
@@ -42,6 +43,11 @@ class DataFolder:
     def keys_file(self) -> Path:
         """Secrets."""
         return self.path / "keys.json"
+
+    @property
+    def mark_file(self) -> Path:
+        """How far the database had come (see loyalty_server.life)."""
+        return self.path / "server.mark"
 
     @property
     def codes_file(self) -> Path:

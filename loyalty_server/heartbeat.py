@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from loyalty.wire import Heartbeat, HeartbeatReply
 from loyalty_server.devices import Device
+from loyalty_server.epochs import heard
 from loyalty_server.programmes import revision_in_force
 from loyalty_server.storage.tables import devices, epochs, rows
+
+SHORTEST_SPREAD, LONGEST_SPREAD = 60, 900
+DEVICES_A_SECOND = 100
+"""So many devices may come back in a second after an outage."""
 
 
 def note_heartbeat(connection: Connection, device: Device, beat: Heartbeat, now: datetime) -> HeartbeatReply:
@@ -18,22 +24,44 @@ def note_heartbeat(connection: Connection, device: Device, beat: Heartbeat, now:
     said = msgspec.json.encode(beat).decode()
     seen = update(devices).where(devices.c.id == device.id)
     connection.execute(seen.values(seen_at=now, version=beat.version[:64], heartbeat=said))
+    here = select(epochs).where(epochs.c.device == device.id, epochs.c.epoch == beat.epoch)
+    epoch = connection.execute(here).one_or_none()
     commands = []
     if beat.programme_revision != revision_in_force(connection, now):
         commands.append("fetch_programme")
-    if not _continues(connection, device, beat):
+    if _continues(connection, device, beat, epoch):
+        heard(connection, device.id, beat, now)
+    else:
         commands.append("open_epoch")
-    return HeartbeatReply(now, tuple(commands))
+    return HeartbeatReply(
+        now,
+        tuple(commands),
+        watermark=epoch.last_seq if epoch else None,
+        last_hash=epoch.last_hash if epoch else "",
+        spread=_spread(connection),
+    )
 
 
-def _continues(connection: Connection, device: Device, beat: Heartbeat) -> bool:
-    """Tell whether the device's queue goes on from what is booked; a restored one is behind or has another past."""
-    if beat.epoch != device.epoch:
+def _continues(connection: Connection, device: Device, beat: Heartbeat, epoch: Row[Any] | None) -> bool:
+    """Tell whether the device's queue goes on from what is booked.
+
+    One that seems to be behind may have sent more since it was asked: it must compare `watermark` itself.
+    """
+    if epoch is None or epoch.closed_at is not None or _is_copy(beat, epoch):
         return False
-    here = select(epochs).where(epochs.c.device == device.id, epochs.c.epoch == device.epoch)
-    booked = connection.execute(here).one()
-    if beat.last_seq < booked.last_seq:
+    of_epoch = select(rows.c.hash).where(rows.c.device == device.id, rows.c.epoch == beat.epoch)
+    known = connection.execute(of_epoch.where(rows.c.seq == beat.last_seq)).scalar_one_or_none()
+    return known is None or known == beat.last_hash
+
+
+def _is_copy(beat: Heartbeat, epoch: Row[Any]) -> bool:
+    """Tell whether this file is older than the one that was last heard of, or one of two that were opened side by side."""
+    if not epoch.instance or not beat.instance:
         return False
-    last = select(rows.c.hash).where(rows.c.device == device.id, rows.c.epoch == device.epoch)
-    known = connection.execute(last.where(rows.c.seq == min(beat.last_seq, booked.last_seq))).scalar_one_or_none()
-    return known is None or beat.last_seq > booked.last_seq or known == beat.last_hash
+    twin = beat.opened == epoch.opened and beat.instance != epoch.instance
+    return twin or bool(beat.opened < epoch.opened)
+
+
+def _spread(connection: Connection) -> int:
+    count = connection.execute(select(func.count()).select_from(devices).where(devices.c.revoked_at.is_(None)))
+    return min(max(count.scalar_one() // DEVICES_A_SECOND, SHORTEST_SPREAD), LONGEST_SPREAD)

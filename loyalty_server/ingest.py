@@ -3,7 +3,8 @@
 One transaction for a batch: lock the device, compare with what is booked, book the rest, move the watermark. A batch may
 come again in whole or in part, because a reply may be lost: rows that are booked are told by their hash and answered as
 the first time. What does not continue the device's own past (another hash under a booked number, another epoch) is never
-taken for a repetition: it is put aside for people, and the device is told.
+taken for a repetition: it is put aside for people, and the device is told to go on under a new epoch. Rows that were
+carried over from an earlier epoch name their `origin`, and are not booked again if they are booked there.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from loyalty_server.devices import Device
 from loyalty_server.flags import flag
 from loyalty_server.keys import Keys
 from loyalty_server.problems import problem, refuse
-from loyalty_server.sales import Desk, IncomingRow, Outcome, book_row, rejected
+from loyalty_server.sales import DUPLICATE, Desk, IncomingRow, Outcome, book_row, rejected
 from loyalty_server.storage.statements import insert_new
 from loyalty_server.storage.tables import devices, epochs, quarantine, rows
 
@@ -50,7 +51,9 @@ def ingest(connection: Connection, keys: Keys, device: Device, batch: Batch, now
     """
     _check_order(batch)
     epoch = _lock(connection, device, batch.epoch)
-    if epoch is None or epoch.closed_at is not None:
+    if epoch is None:
+        return problem("epoch_unknown")
+    if epoch.closed_at is not None and not (batch.rows and batch.rows[-1].seq <= (epoch.closes_at or 0)):
         return _fork(connection, device, batch, batch.rows, now)
     if batch.rows and batch.rows[0].seq > epoch.last_seq + 1:
         return problem("gap", expect=epoch.last_seq + 1)
@@ -60,8 +63,8 @@ def ingest(connection: Connection, keys: Keys, device: Device, batch: Batch, now
         return _fork(connection, device, batch, [row for row in batch.rows if row.seq >= strange[0].seq], now)
     fresh = [row for row in batch.rows if row.seq not in booked]
     verdicts = [booked[row.seq].verdict for row in batch.rows if row.seq in booked]
-    desk = Desk(connection, keys, device, now)
-    verdicts += _book(desk, batch.epoch, fresh, bytes.fromhex(epoch.last_hash))
+    desk = Desk(connection, keys, device, batch.epoch, now)
+    verdicts += _book(desk, fresh, bytes.fromhex(epoch.last_hash))
     watermark = fresh[-1].seq if fresh else epoch.last_seq
     _say(device, batch, verdicts, watermark)
     return EventReply(device.id, batch.epoch, watermark, tuple(verdicts))
@@ -95,18 +98,43 @@ def _again(row: Row[tuple[object, ...]]) -> Verdict:
     return Verdict(row.seq, "rejected", msgspec.json.decode(row.problem, type=Problem))
 
 
-def _book(desk: Desk, epoch: str, fresh: list[IncomingRow], previous: bytes) -> list[Verdict]:
+def _book(desk: Desk, fresh: list[IncomingRow], previous: bytes) -> list[Verdict]:
     verdicts = []
     for row in fresh:
-        expected = row_hash(previous, epoch, row.seq, row.kind, row.at, row.body.encode())
-        outcome = _one(desk, row) if row.hash == expected.hex() else rejected("row_hash")
+        expected = row_hash(previous, desk.epoch, row.seq, row.kind, row.at, row.body.encode())
+        fits = row.hash == expected.hex() or row.kind == "damaged"
+        outcome = (_carried(desk, row) or _one(desk, row)) if fits else rejected("row_hash")
         previous = _claimed_hash(row, expected)
-        _keep(desk, epoch, row, outcome)
+        _keep(desk, row, outcome)
         verdicts.append(Verdict(row.seq, outcome.verdict, outcome.problem))
     if fresh:
-        here = update(epochs).where(epochs.c.device == desk.device.id, epochs.c.epoch == epoch)
+        here = update(epochs).where(epochs.c.device == desk.device.id, epochs.c.epoch == desk.epoch)
         desk.connection.execute(here.values(last_seq=fresh[-1].seq, last_hash=previous.hex()))
     return verdicts
+
+
+def _carried(desk: Desk, row: IncomingRow) -> Outcome | None:
+    """What was said to a row when it came before it was carried over; None = it never came.
+
+    Two rows may have stood under one number of an old epoch (that is what a fork is), so the row's id must be the same.
+    """
+    if row.origin is None:
+        return None
+    origin = row.origin
+    of_other = select(devices.c.id, devices.c.store).join(epochs, epochs.c.device == devices.c.id)
+    other = desk.connection.execute(of_other.where(epochs.c.epoch == origin.epoch)).first()
+    if other is not None and other.store != desk.device.store:
+        return rejected("foreign_epoch")
+    same = select(rows).where(rows.c.id == row.id)
+    again = same.where(rows.c.origin_epoch == origin.epoch, rows.c.origin_seq == origin.seq)
+    found = desk.connection.execute(again).first()
+    if other is not None and found is None:
+        there = same.where(rows.c.device == other.id, rows.c.epoch == origin.epoch, rows.c.seq == origin.seq)
+        found = desk.connection.execute(there).first()
+    if found is None or (found.verdict == "rejected" and row.kind != "damaged"):
+        return None
+    said = None if found.problem is None else msgspec.json.decode(found.problem, type=Problem)
+    return Outcome("rejected", said) if found.verdict == "rejected" else DUPLICATE
 
 
 def _one(desk: Desk, row: IncomingRow) -> Outcome:
@@ -135,12 +163,13 @@ def _claimed_hash(row: IncomingRow, expected: bytes) -> bytes:
     return claimed if len(claimed) == len(expected) and claimed.hex() == row.hash else expected
 
 
-def _keep(desk: Desk, epoch: str, row: IncomingRow, outcome: Outcome) -> None:
+def _keep(desk: Desk, row: IncomingRow, outcome: Outcome) -> None:
+    origin = row.origin
     said = None if outcome.problem is None else msgspec.json.encode(outcome.problem).decode()
     desk.connection.execute(
         insert(rows).values(
             device=desk.device.id,
-            epoch=epoch,
+            epoch=desk.epoch,
             seq=row.seq,
             id=_plain(row.id, 64),
             kind=_plain(row.kind, 32),
@@ -149,10 +178,13 @@ def _keep(desk: Desk, epoch: str, row: IncomingRow, outcome: Outcome) -> None:
             verdict=outcome.verdict,
             problem=said,
             received_at=desk.now,
+            origin_epoch=None if origin is None else _plain(origin.epoch, 64),
+            origin_seq=None if origin is None else _number(origin.seq),
+            corrects=_number(row.corrects),
         )
     )
     if outcome.problem is not None:
-        _set_aside(desk.connection, desk.device, epoch, row, outcome.problem.code, desk.now)
+        _set_aside(desk.connection, desk.device, desk.epoch, row, outcome.problem.code, desk.now)
         flag(desk.connection, "rejected", desk.now, desk.device, row_id=_plain(row.id, 64), detail=outcome.problem.code)
 
 
@@ -202,6 +234,10 @@ def _set_aside(
 def _plain(text: str, most: int | None = None) -> str:
     """Text of a row that nobody has checked, as any database takes it."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:most]
+
+
+def _number(value: int | None) -> int | None:
+    return value if value is not None and 0 <= value < 1 << 62 else None
 
 
 def _say(device: Device, batch: Batch, verdicts: list[Verdict], watermark: int) -> None:

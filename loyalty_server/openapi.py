@@ -14,6 +14,8 @@ from loyalty.wire import (
     ChangesPage,
     ClaimReply,
     ClaimRequest,
+    EpochReply,
+    EpochRequest,
     EventBatch,
     EventReply,
     Heartbeat,
@@ -59,6 +61,8 @@ _WHO: Answers = {401: Problem, 421: Problem, 500: Problem, 503: Problem}
 CALLS = (
     Call("POST", "/v1/devices", "claim", "A one-time code and a public key become a device of a store",
          {201: ClaimReply, 403: Problem, 409: Problem, **_BAD}, body=ClaimRequest, signed=False),
+    Call("POST", "/v1/devices/epochs", "epochs", "A queue that cannot go on as it was goes on under a new epoch",
+         {200: EpochReply, 403: Problem, 409: Problem, **_BAD, **_WHO}, body=EpochRequest),
     Call("GET", "/v1/programme", "programme", "The signed programme in force, and the next one; with an ETag",
          {200: Programmes, 304: "nothing", 404: Problem, **_WHO}),
     Call("GET", "/v1/members/changes", "changes", "Members that have changed since a cursor, oldest change first",

@@ -46,13 +46,19 @@ _KINDS = {
     # batches
     "gap": _Kind(409, "Rows are missing before the first one", retryable=True),
     "fork": _Kind(409, "These rows are not a continuation of what this device has sent"),
+    # epochs
+    "epoch_unknown": _Kind(409, "Open this epoch first", retryable=True),
+    "epoch_taken": _Kind(409, "The epoch is closed, or another device's"),
+    "epoch_code": _Kind(403, "Another queue of this device is at work: claim it again with a code"),
     # rows
     "row_malformed": _Kind(422, "The row cannot be read"),
+    "row_damaged": _Kind(422, "The row could not be read any more on the till"),
     "row_hash": _Kind(422, "The row does not match its hash"),
     "row_kind": _Kind(422, "Rows of this kind are not known here"),
     "row_schema": _Kind(422, "Rows of this schema are not known here"),
     "row_id_reused": _Kind(422, "Another row has this id"),
     "row_not_booked": _Kind(422, "The row could not be booked"),
+    "foreign_epoch": _Kind(422, "The row was carried over from an epoch of another store"),
     "foreign_store": _Kind(422, "The receipt is of another store than the device"),
     "receipt_conflict": _Kind(409, "Another sale is booked under this receipt"),
 }

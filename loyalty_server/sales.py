@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, TypeVar
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
-from loyalty.wire import SCHEMA, Enrolment, Problem, ReceiptId, Sale
+from loyalty.wire import SCHEMA, Enrolment, Origin, Problem, ReceiptId, Sale
 from loyalty_server import flags
 from loyalty_server.devices import Device
 from loyalty_server.keys import Keys
@@ -40,6 +40,8 @@ class IncomingRow(msgspec.Struct, frozen=True):
     body: str
     schema: int
     hash: str
+    origin: Origin | None = None
+    corrects: int | None = None
 
 
 class Outcome(NamedTuple):
@@ -50,11 +52,12 @@ class Outcome(NamedTuple):
 
 
 class Desk(NamedTuple):
-    """Who books what is on the desk now: transaction, secrets, device and time."""
+    """Who books what is on the desk now: transaction, secrets, device, epoch and time."""
 
     connection: Connection
     keys: Keys
     device: Device
+    epoch: str
     now: datetime
 
 
@@ -69,6 +72,8 @@ def rejected(code: str, detail: str = "") -> Outcome:
 
 def book_row(desk: Desk, row: IncomingRow) -> Outcome:
     """Book the row or say why not."""
+    if row.kind == "damaged":
+        return rejected("row_damaged")
     if row.schema != SCHEMA:
         return rejected("row_schema", f"schema {row.schema}")
     try:
@@ -193,7 +198,7 @@ def _insert(desk: Desk, row: IncomingRow, at: datetime, sale: Sale, member: str 
             **named,
             row_id=row.id,
             device=desk.device.id,
-            epoch=desk.device.epoch,
+            epoch=desk.epoch,
             seq=row.seq,
             at=at,
             received_at=desk.now,

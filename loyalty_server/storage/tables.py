@@ -74,6 +74,7 @@ claim_codes = Table(
     Column("store", ForeignKey("stores.id"), nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     Column("device", String(32)),
+    Column("replaces", String(32)),  # the device that goes on with a new key, if it is not a new one
 )
 devices = Table(
     "devices",
@@ -100,7 +101,12 @@ epochs = Table(
     Column("last_hash", String(64), nullable=False),
     Column("opened_at", UtcTime, nullable=False),
     Column("closed_at", UtcTime),
+    Column("closes_at", BigInteger),  # the last row of a closed epoch that may still come
+    Column("heard_at", UtcTime),  # when a queue that goes on from what is booked was last heard of,
+    Column("opened", BigInteger),  # and which opening of its file that was
+    Column("instance", String(64)),
     Column("reason", Text),
+    Index("ix_epochs_epoch", "epoch"),
 )
 rows = Table(
     "rows",
@@ -115,7 +121,11 @@ rows = Table(
     Column("verdict", String(16), nullable=False),
     Column("problem", Text),
     Column("received_at", UtcTime, nullable=False),
+    Column("origin_epoch", String(64)),
+    Column("origin_seq", BigInteger),
+    Column("corrects", BigInteger),
     ForeignKeyConstraint(["device", "epoch"], ["epochs.device", "epochs.epoch"]),
+    Index("ix_rows_origin", "origin_epoch", "origin_seq"),
 )
 
 members = Table(

@@ -127,8 +127,27 @@ def test_another_programme_is_to_be_fetched(till: Till, revision: int | None) ->
     assert beat(till, programme_revision=revision).commands == ("fetch_programme",)
 
 
-@pytest.mark.parametrize("wrong", [{"last_seq": 1}, {"last_hash": "0" * 64}, {"epoch": "0" * 32}])
-def test_a_restored_till_is_to_open_an_epoch(till: Till, wrong: dict[str, object]) -> None:
+@pytest.mark.parametrize("wrong", [{"last_hash": "0" * 64}, {"last_seq": 1}, {"epoch": "0" * 32}])
+def test_a_till_with_another_past_is_to_open_an_epoch(till: Till, wrong: dict[str, object]) -> None:
     till.sell()
     till.sell()
     assert beat(till, **wrong).commands == ("open_epoch",)
+
+
+def test_a_till_that_is_behind_learns_what_is_booked(till: Till) -> None:
+    """It may have sent more since it was asked, so it judges that itself."""
+    till.sell()
+    first = till.last
+    till.sell()
+    reply = beat(till, last_seq=1, last_hash=first.hex())
+    assert (reply.commands, reply.watermark, reply.last_hash) == ((), 2, till.last.hex())
+
+
+@pytest.mark.parametrize(
+    ("opened", "instance", "copy"), [(3, "a", False), (4, "b", False), (3, "b", True), (2, "c", True), (0, "", False)]
+)
+def test_an_older_copy_of_a_queue_and_its_twin_are_told_from_it(
+    till: Till, opened: int, instance: str, *, copy: bool
+) -> None:
+    assert beat(till, opened=3, instance="a").commands == ()
+    assert beat(till, opened=opened, instance=instance).commands == (("open_epoch",) if copy else ())
