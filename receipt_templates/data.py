@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from receipt_templates.fields import Field, Kind
 
 ROWS_LIMIT = 500
+TEXT_LIMIT = 2000
 
 
 class TemplateError(ValueError):
@@ -16,7 +17,7 @@ class TemplateError(ValueError):
 _WANTED: Mapping[Kind, str] = {
     "text": "text in quotes",
     "flag": "true or false",
-    "number": "a whole number",
+    "number": "a whole number of at most nine digits",
     "texts": "a list of texts",
     "rows": "a list of rows",
 }
@@ -48,6 +49,9 @@ def _value(where: str, field: Field, value: object) -> object:
         return _rows(f"{where}: {field.name}", field, value)
     if not _fits(field.kind, value):
         raise TemplateError(f"{where}: {field.name!r} must be {_WANTED[field.kind]}, not {value!r:.40}")
+    for text in (value,) if isinstance(value, str) else value if isinstance(value, Sequence) else ():
+        if len(text) > TEXT_LIMIT:
+            raise TemplateError(f"{where}: {field.name!r} has {len(text)} characters, at most {TEXT_LIMIT} are printed")
     return value
 
 
@@ -58,7 +62,7 @@ def _fits(kind: Kind, value: object) -> bool:
         case "flag":
             return isinstance(value, bool)
         case "number":
-            return isinstance(value, int) and not isinstance(value, bool)
+            return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9
         case _:
             return isinstance(value, (list, tuple)) and len(value) <= ROWS_LIMIT and _all_text(value)
 

@@ -14,9 +14,7 @@ from jinja2 import nodes
 from receipt_templates.data import TemplateError, suggestion
 from receipt_templates.fields import Field
 
-FILTERS = frozenset(
-    {"capitalize", "count", "d", "default", "first", "last", "length", "lower", "title", "trim", "upper"}
-)
+FILTERS = frozenset({"capitalize", "count", "d", "default", "first", "last", "length", "lower", "trim", "upper"})
 TESTS = frozenset({"defined", "none", "undefined", "odd", "even", "eq", "ne", "gt", "lt", "ge", "le"})
 
 _ALLOWED = (
@@ -36,17 +34,24 @@ _ALLOWED = (
 )
 
 
-def check(path: str, template: nodes.Template, fields: Collection[Field]) -> None:
+def check(path: str, template: nodes.Template, fields: Collection[Field]) -> Checked:
     """Raise TemplateError when `template` says more than it may, or names what is not in `fields`."""
     lists = frozenset(field.name for field in fields if field.kind in ("texts", "rows"))
-    _Check(path, lists).node(template, frozenset(field.name for field in fields), in_loop=False)
+    checked = Checked(path, lists)
+    checked.node(template, frozenset(field.name for field in fields), in_loop=False)
+    return checked
 
 
-class _Check:
+class Checked:
+    """What a template costs: `parts` are those it includes, `repeated` counts what it does for each row of a list."""
+
     def __init__(self, path: str, lists: frozenset[str]) -> None:
         self._path, self._lists = path, lists
+        self.parts: list[str] = []
+        self.repeated = 0
 
     def node(self, node: nodes.Node, names: frozenset[str], in_loop: bool) -> None:
+        self.repeated += in_loop
         match node:
             case nodes.Name():
                 self._one_of(node, node.name, "name", names)
@@ -78,6 +83,7 @@ class _Check:
             raise self._error(node, 'include takes the name of a part in quotes, as in include "ru/head.part"')
         if in_loop or self._path.endswith(".part"):
             raise self._error(node, "include is not possible inside a loop or inside a part")
+        self.parts.append(part.value)
 
     def _one_of(self, node: nodes.Node, name: str, what: str, known: frozenset[str]) -> None:
         if name not in known:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import jinja2
+from jinja2.filters import FILTERS
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from receipt_templates import dialect
@@ -22,7 +23,8 @@ from receipt_templates.markup import shield
 Extra = Callable[[str], str | None]
 """Gives a retailer's own text of the file "ru/sale.receipt", or None. What it gave is kept while the process lives."""
 
-SOURCE_LIMIT, OUTPUT_LIMIT = 32_768, 65_536  # characters of a template, and of the markup it makes
+SOURCE_LIMIT, OUTPUT_LIMIT = 16_384, 65_536  # characters of a template with its parts, and of the markup it makes
+REPEATED_LIMIT = 300  # names, filters and the like inside loops; the usual list of products has 30
 OURS = Path(__file__).parent
 
 _EVERY_FIELD = {field.name: field for group in FIELDS.values() for field in group}
@@ -60,7 +62,9 @@ def _fill(environment: jinja2.Environment, path: str, data: Mapping[str, object]
         raise TemplateError(f"{path}: no file {error.name!r} to include") from error
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError(f"{error.name or path}, line {error.lineno}: {error.message}") from error
-    except (jinja2.TemplateError, TypeError, ValueError, LookupError, RecursionError, SyntaxError) as error:
+    except RecursionError as error:
+        raise TemplateError(f"{path}: brackets or conditions nested too deeply; write it in several lines") from error
+    except (jinja2.TemplateError, TypeError, ValueError, LookupError, SyntaxError) as error:
         raise TemplateError(f"{_raised_in(error) or path}: {error}") from error
 
 
@@ -95,6 +99,18 @@ def _finished(value: object) -> str:
     raise ValueError(f"a {type(value).__name__} cannot be printed; take a text, or go over a list with for")
 
 
+def _of_text(name: str) -> Callable[..., str]:
+    """The filter, but not of a list, whose whole text takes long to make."""
+    apply = FILTERS[name]
+
+    def filtered(value: object, *args: str) -> str:
+        if isinstance(value, list | tuple | dict):
+            raise ValueError(f"{name} takes a text, not a {type(value).__name__}")
+        return str(apply(value, *args))
+
+    return filtered
+
+
 class _Loader(jinja2.BaseLoader):
     """A retailer's file where there is one, held to the dialect; else ours."""
 
@@ -104,22 +120,37 @@ class _Loader(jinja2.BaseLoader):
     def get_source(
         self, environment: jinja2.Environment, template: str
     ) -> tuple[str, str | None, Callable[[], bool] | None]:
-        source = self._extra(template)
-        if source is not None:
-            source = source.removeprefix("\ufeff")
-            _hold(environment, template, source)
-        elif _FILE.fullmatch(template) and (file := OURS / template).is_file():
-            source = file.read_text("utf-8")
-        else:
-            raise jinja2.TemplateNotFound(template)
+        source = self._source(template)
+        if self._extra(template) is not None:
+            self._hold(environment, template, source)
         return self._edit(template, source), template, None
 
+    def _source(self, path: str) -> str:
+        own = self._extra(path)
+        if own is not None:
+            return own.removeprefix("\ufeff")
+        if _FILE.fullmatch(path) and (file := OURS / path).is_file():
+            return file.read_text("utf-8")
+        raise jinja2.TemplateNotFound(path)
 
-def _hold(environment: jinja2.Environment, path: str, source: str) -> None:
-    if len(source) > SOURCE_LIMIT:
-        raise TemplateError(f"{path}: {len(source)} characters are too many for a template, at most {SOURCE_LIMIT}")
+    def _hold(self, environment: jinja2.Environment, path: str, source: str) -> None:
+        _check_length(path, len(source))
+        whole = _checked(environment, path, source)
+        parts = {part: self._source(part) for part in whole.parts}
+        _check_length(path, len(source) + sum(len(parts[part]) for part in whole.parts))
+        repeated = {part: _checked(environment, part, text).repeated for part, text in parts.items()}
+        if whole.repeated + sum(repeated[part] for part in whole.parts) > REPEATED_LIMIT:
+            raise TemplateError(f"{path}: too much in loops, its parts included; move what is no row out of them")
+
+
+def _checked(environment: jinja2.Environment, path: str, source: str) -> dialect.Checked:
     name = path.partition("/")[2].removesuffix(".receipt")
-    dialect.check(path, environment.parse(source, path), FIELDS.get(name) or tuple(_EVERY_FIELD.values()))
+    return dialect.check(path, environment.parse(source, path), FIELDS.get(name) or tuple(_EVERY_FIELD.values()))
+
+
+def _check_length(path: str, length: int) -> None:
+    if length > SOURCE_LIMIT:
+        raise TemplateError(f"{path}: {length} characters, its parts included, are too many; at most {SOURCE_LIMIT}")
 
 
 @lru_cache(maxsize=4)
@@ -139,6 +170,7 @@ def _new_environment(loader: _Loader) -> jinja2.Environment:
         autoescape=False,
     )
     environment.globals.clear()
+    environment.filters.update({name: _of_text(name) for name in ("capitalize", "lower", "trim", "upper")})
     return environment
 
 

@@ -41,6 +41,8 @@ from receipt_templates.document import (
 )
 from receipt_templates.printable import printable
 
+LINES_LIMIT = 2000
+
 _META = "|{}^*<>-=~"
 _SHIELD = {ord(char): 0xE000 + ord(char) for char in _META}
 _UNSHIELD = {shielded: plain for plain, shielded in _SHIELD.items()}
@@ -66,6 +68,10 @@ def shield(text: str) -> str:
 def parse(source: str, language: Language) -> Document:
     """Read markup. Raises MarkupError."""
     lines = source.rstrip().splitlines()
+    if len(lines) > LINES_LIMIT:
+        raise MarkupError(
+            LINES_LIMIT + 1, f"more than {LINES_LIMIT} lines are no slip; shorten the template or its data"
+        )
     return Document(tuple(_element(number, line.strip()) for number, line in enumerate(lines, 1)), language)
 
 
