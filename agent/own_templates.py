@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -36,24 +37,40 @@ class TemplatesUnreadable(TillmateError):
 
 def read_templates(folder: Path) -> dict[str, str]:
     """All templates and parts of the folder. Raises TemplatesUnreadable."""
-    if not folder.is_dir():
-        raise _unreadable(folder, "no such folder")
-    files = [file for language in LANGUAGES for file in sorted((folder / language).glob("*"))]
-    return {f"{file.parent.name}/{file.name}": _text(file) for file in files if file.suffix in SUFFIXES}
+    with _said_of(folder):
+        there = {path.name for path in folder.iterdir()}
+    return {
+        f"{language}/{file.name}": _text(file)
+        for language in LANGUAGES
+        if language in there
+        for file in _files(folder / language)
+    }
+
+
+def _files(folder: Path) -> list[Path]:
+    with _said_of(folder):
+        return sorted(file for file in folder.iterdir() if file.suffix in SUFFIXES)
 
 
 def _text(file: Path) -> str:
+    with _said_of(file):
+        if not file.is_file():
+            raise OSError("not a file")
+        with file.open("rb") as opened:
+            content = opened.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise OSError(f"more than {MOST_BYTES} bytes")
+        return content.decode("utf-8-sig")
+
+
+@contextmanager
+def _said_of(path: Path) -> Iterator[None]:
+    """What goes wrong within is a TemplatesUnreadable about that path."""
     try:
-        if file.stat().st_size > MOST_BYTES:
-            raise _unreadable(file, f"more than {MOST_BYTES} bytes")
-        return file.read_text(encoding="utf-8-sig")
+        yield
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise _unreadable(file, reason) from error
-
-
-def _unreadable(path: Path, reason: str) -> TemplatesUnreadable:
-    return TemplatesUnreadable(f"{path}: {reason}", path=str(path), reason=reason)
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TemplatesUnreadable(f"{path}: {reason}", path=str(path), reason=reason) from error
 
 
 class Slips:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def test_templates_and_parts_of_both_languages_are_read_and_nothing_else(tmp_pat
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"\xff\xfe", "invalid start byte"), (b"x" * (MOST_BYTES + 1), "more than"), (None, "no such folder")],
+    [(b"\xff\xfe", "invalid start byte"), (b"x" * (MOST_BYTES + 1), "more than"), (None, "No such file")],
 )
 def test_what_cannot_be_read_is_named(tmp_path: Path, content: bytes | None, reason: str) -> None:
     folder = tmp_path / "own"
@@ -36,6 +37,14 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, content: bytes | None, rea
     with pytest.raises(TemplatesUnreadable, match=reason) as failed:
         read_templates(folder)
     assert str(failed.value.params["path"]).startswith(str(folder))
+
+
+@pytest.mark.parametrize("name", ["ru", "ru/sale.receipt"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(TemplatesUnreadable, match=f"{name}: [Nn]ot a "):
+        read_templates(tmp_path)
 
 
 def test_a_broken_template_is_told_once_and_ours_is_taken() -> None:

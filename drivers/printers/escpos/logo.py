@@ -5,6 +5,7 @@ The file comes from a person and may be anything, so its size is looked at befor
 
 from __future__ import annotations
 
+import stat
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,11 +50,13 @@ def load(path: Path, max_dots: int) -> Picture:
 
 def _check_size(path: Path) -> None:
     try:
-        size = path.stat().st_size
+        found = path.stat()
     except OSError as error:
         raise LogoError(f"{path}: {error.strerror or error}") from error
-    if size > FILE_LIMIT:
-        raise LogoError(f"{path}: {size} bytes, at most {FILE_LIMIT} are read; save it smaller")
+    if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for
+        raise LogoError(f"{path}: not a file")
+    if found.st_size > FILE_LIMIT:
+        raise LogoError(f"{path}: {found.st_size} bytes, at most {FILE_LIMIT} are read; save it smaller")
 
 
 def _check_pixels(path: Path, width: int, height: int) -> None:

@@ -1,5 +1,6 @@
 """Logos: pictures of any kind in, dots out, and files that are none refused."""
 
+import os
 import struct
 import zlib
 from io import BytesIO
@@ -113,9 +114,12 @@ def test_what_is_no_logo_is_refused(tmp_path: Path, content: bytes, said: str) -
 
 
 def test_a_file_that_is_not_there_and_a_blank_one_are_named(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(LogoError, match="not a file"):
+        load(tmp_path / "pipe.png", 384)
     with pytest.raises(LogoError, match="No such file"):
         load(tmp_path / "logo.png", 384)
-    with pytest.raises(LogoError, match="not a PNG"):
+    with pytest.raises(LogoError, match="not a file"):
         load(tmp_path, 384)
     with pytest.raises(LogoError, match="white, or nearly"):
         load(saved(Image.new("L", (50, 50), 250), tmp_path / "white.png"), 384)
