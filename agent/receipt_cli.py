@@ -9,10 +9,8 @@ Exit codes: 0 done, 1 refused by lint or not printed, 2 what was given is wrong,
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -29,7 +27,6 @@ _NAME = click.argument("name", metavar="NAME")
 _DATA = click.option("--data", metavar="FILE", help="JSON; - = standard input; default: the example.")
 _PROFILE = click.option("--profile", default="default", show_default=True, help="Printer model.")
 _WIDTH = click.Choice([str(width) for width in WIDTHS])
-_OUT = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group()
@@ -53,12 +50,11 @@ def list_(desk: Desk) -> None:
 @click.option("--language", type=click.Choice(LANGUAGES), default="ru", show_default=True)
 def example_(name: str, language: Language) -> None:
     """Print data that the template takes, as JSON."""
-    from agent.receipt_source import known
+    from agent.receipt_source import STANDARD, as_json, known, write
     from receipt_templates.templates import example
 
     with said(language):
-        data = {"language": language, **example(known(name), language)}
-        click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+        write(STANDARD, as_json({"language": language, **example(known(name), language)}))
 
 
 @receipt.command()
@@ -66,11 +62,11 @@ def example_(name: str, language: Language) -> None:
 @_DATA
 @_PROFILE
 @click.option("--width", type=_WIDTH, default="80", show_default=True, help="Of the paper, in mm.")
-@click.option("--out", type=_OUT, help="The bytes for the printer.")
-@click.option("--png", type=_OUT, help="A picture of the paper.")
-@click.option("--text", "text_file", metavar="FILE", help="What stands on the paper; - = standard output.")
-@click.option("--lines", metavar="FILE", help="Plain lines for a POS that prints; - = standard output.")
-@click.option("--atol", metavar="FILE", help="A task for a fiscal printer of ATOL; - = standard output.")
+@click.option("--out", metavar="FILE", help="The bytes for the printer; in each FILE - = standard output.")
+@click.option("--png", metavar="FILE", help="A picture of the paper.")
+@click.option("--text", "text_file", metavar="FILE", help="What stands on the paper.")
+@click.option("--lines", metavar="FILE", help="Plain lines for a POS that prints.")
+@click.option("--atol", metavar="FILE", help="A task for a fiscal printer of ATOL.")
 @click.option("--columns", type=click.IntRange(16, 160), help="Letters a line of --lines and --atol.")
 @with_desk()
 def render(
@@ -79,8 +75,8 @@ def render(
     data: str | None,
     profile: str,
     width: str,
-    out: Path | None,
-    png: Path | None,
+    out: str | None,
+    png: str | None,
     text_file: str | None,
     lines: str | None,
     atol: str | None,
@@ -100,33 +96,24 @@ def render(
 
 def _as_lines(slip: Document, columns: int, lines: str | None, atol: str | None) -> None:
     from agent.receipt_paper import atol_task, lines_of
+    from agent.receipt_source import as_json, write
 
-    _put(lines, lines_of(slip, columns))
+    if lines:
+        write(lines, lines_of(slip, columns).encode())
     if atol:
-        _put(atol, json.dumps(atol_task(slip, columns), ensure_ascii=False, indent=2) + "\n")
+        write(atol, as_json(atol_task(slip, columns)))
 
 
-def _as_paper(slip: Document, printer: Model, out: Path | None, png: Path | None, text_file: str | None) -> None:
+def _as_paper(slip: Document, printer: Model, out: str | None, png: str | None, text_file: str | None) -> None:
     from agent.receipt_source import write
 
     job = printer.job(slip)
     if out:
         write(out, job)
-    if png or text_file:
-        paper = printer.draw(job)
-        _put(text_file, paper.text)
-        if png:
-            write(png, paper.png())
-
-
-def _put(file: str | None, content: str) -> None:
-    from agent.receipt_source import STANDARD, write
-
-    if file == STANDARD:
-        sys.stdout.buffer.write(content.encode())
-        sys.stdout.flush()
-    elif file:
-        write(Path(file), content.encode())
+    if text_file:
+        write(text_file, printer.text(slip).encode())
+    if png:
+        write(png, printer.draw(job).png())
 
 
 @receipt.command()
@@ -134,18 +121,17 @@ def _put(file: str | None, content: str) -> None:
 @_DATA
 @_PROFILE
 @click.option("--width", type=_WIDTH, help="Of the paper, in mm; default: both, side by side.")
-@click.option("--png", type=_OUT, help="Write a picture too.")
+@click.option("--png", metavar="FILE", help="Write a picture too.")
 @with_desk()
-def preview(desk: Desk, name: str, data: str | None, profile: str, width: str | None, png: Path | None) -> None:
+def preview(desk: Desk, name: str, data: str | None, profile: str, width: str | None, png: str | None) -> None:
     """Show a slip as it will be on the paper, on both widths."""
     from agent.receipt_paper import one_png, side_by_side
-    from agent.receipt_source import write
+    from agent.receipt_source import STANDARD, write
 
     slip = desk.slip(name, data)
     printers = desk.models(profile, widths_of(width))
     papers = [printer.draw(printer.job(slip)) for printer in printers]
-    titles = [f"{printer.name}, {printer.width} mm" for printer in printers]
-    click.echo(side_by_side(titles, papers, [printer.columns for printer in printers]), nl=False)
+    write(STANDARD, side_by_side(slip, printers).encode())
     if png:
         write(png, one_png(papers))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from agent.receipt_source import BadInput
-from drivers.printers.escpos.encoder import encode
+from drivers.printers.escpos.encoder import encode, printed_lines
 from drivers.printers.escpos.errors import EncodeError, LogoError
 from drivers.printers.escpos.profile import Profile
 from receipt_templates.document import Document
@@ -59,6 +59,10 @@ class Model:
         except LogoError as error:
             raise BadInput("logo", reason=str(error)) from error
 
+    def text(self, document: Document) -> str:
+        """What a person reads on the paper of that job."""
+        return _text(printed_lines(document, self.profile, self.width))
+
     def draw(self, job: bytes) -> Paper:
         """What that job puts on the paper; the printer has its code pages where the profile says."""
         from drivers.printers.escpos.paper import draw
@@ -77,7 +81,11 @@ def model(name: str, profile: Profile, width: int, lacking: Lacking = "picture",
 
 def lines_of(document: Document, columns: int) -> str:
     """The slip as plain lines, for a POS that prints by itself."""
-    return "".join(f"{line}\n" for line in slip_lines(document, columns))
+    return _text(slip_lines(document, columns))
+
+
+def _text(lines: Sequence[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
 
 
 def atol_task(document: Document, columns: int) -> dict[str, object]:
@@ -85,23 +93,23 @@ def atol_task(document: Document, columns: int) -> dict[str, object]:
     return {"type": "nonFiscal", "items": atol_items(document, columns)}
 
 
-def side_by_side(titles: Sequence[str], papers: Sequence[Paper], columns: Sequence[int]) -> str:
-    """The texts of several papers next to each other, a title above each."""
+def side_by_side(document: Document, models: Sequence[Model]) -> str:
+    """The slip as several printers print it, next to each other, a title above each."""
     blocks = [
-        [title, "─" * wide, *(_clipped(line, wide) for line in paper.text.splitlines())]
-        for title, paper, wide in zip(titles, papers, columns, strict=True)
+        [f"{model.name}, {model.width} mm", "─" * model.columns, *_clipped(model.text(document), model.columns)]
+        for model in models
     ]
     height = max(map(len, blocks))
     filled = [
-        [line.ljust(wide) for line in [*block, *[""] * (height - len(block))]]
-        for block, wide in zip(blocks, columns, strict=True)
+        [line.ljust(model.columns) for line in [*block, *[""] * (height - len(block))]]
+        for block, model in zip(blocks, models, strict=True)
     ]
     return "".join(f"{_GAP.join(row).rstrip()}\n" for row in zip(*filled, strict=True))
 
 
-def _clipped(line: str, columns: int) -> str:
-    """A code in words may be longer than the paper is wide."""
-    return line if len(line) <= columns else f"{line[: columns - 1]}…"
+def _clipped(text: str, columns: int) -> list[str]:
+    """Codes in words and small print may be longer than the paper is wide."""
+    return [line if len(line) <= columns else f"{line[: columns - 1]}…" for line in text.splitlines()]
 
 
 def one_png(papers: Sequence[Paper]) -> bytes:

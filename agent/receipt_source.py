@@ -92,14 +92,15 @@ def read_data(file: str) -> dict[str, object]:
         else:
             with Path(file).open("rb") as opened:
                 text = opened.read(MOST_BYTES + 1)
-        data = json.loads(text.decode("utf-8-sig")) if len(text) <= MOST_BYTES else None
+        data = json.loads(text) if len(text) <= MOST_BYTES else None  # UTF-8, or UTF-16 as PowerShell writes it
     except OSError as error:
         raise BadInput("file_unreadable", path=path, reason=error.strerror or str(error)) from error
+    except json.JSONDecodeError as error:
+        raise BadInput("not_json", path=path, line=error.lineno, reason=error.msg) from error
     except UnicodeDecodeError as error:
         raise BadInput("file_unreadable", path=path, reason=str(error)) from error
-    except (json.JSONDecodeError, RecursionError) as error:
-        line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
-        raise BadInput("not_json", path=path, line=line, reason=getattr(error, "msg", "nested too deeply")) from error
+    except (ValueError, RecursionError) as error:
+        raise BadInput("not_json", path=path, line=1, reason="too long a number, or nested too deeply") from error
     if len(text) > MOST_BYTES:
         raise BadInput("file_unreadable", path=path, reason=f"> {MOST_BYTES} bytes")
     if not isinstance(data, dict):
@@ -118,12 +119,21 @@ def take_language(data: dict[str, object]) -> Language | None:
     return None
 
 
-def write(file: Path, content: bytes) -> None:
-    """Raises BadInput."""
+def as_json(value: object) -> bytes:
+    """As people read it."""
+    return json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"
+
+
+def write(file: str, content: bytes) -> None:
+    """As it is, whatever the terminal takes for its encoding. Raises BadInput."""
+    if file == STANDARD:
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+        return
     try:
-        file.write_bytes(content)
+        Path(file).write_bytes(content)
     except OSError as error:
-        raise BadInput("file_unwritable", path=str(file), reason=error.strerror or str(error)) from error
+        raise BadInput("file_unwritable", path=file, reason=error.strerror or str(error)) from error
 
 
 def _unknown(sentence: str, name: str, there: Collection[str]) -> BadInput:

@@ -137,6 +137,45 @@ def test_bytes_text_and_picture_are_of_one_paper(
     assert shown.read_text("utf-8") == ended.stdout
 
 
+@pytest.mark.parametrize("model", ["simple", "POS-5890", "TM-T88IV-SA", "TM-T20II"])
+def test_the_text_is_for_people_also_where_the_paper_has_pictures_and_taught_letters(
+    receipt: Call, data: Path, model: str
+) -> None:
+    words = ("--data", data, "--profile", model, "--width", "58" if model == "POS-5890" else "80")
+    text = receipt("render", "sale", *words, "--text", "-").output
+    assert "Кофейня «Зерно»" in text.replace('"', "«", 1).replace('"', "»", 1)
+    assert text.splitlines()[-1] == f"[qr {json.loads(data.read_text('utf-8'))['qr']}]"
+    assert all(line.startswith("[qr ") or line.isprintable() for line in text.splitlines())
+    assert "[picture" not in text
+
+
+def test_a_code_that_the_printer_cannot_draw_is_text(receipt: Call) -> None:
+    shown = receipt("render", "selftest", "--language", "en", "--profile", "TM-U220", "--text", "-").output
+    assert "[" not in shown.replace("[##########..........]", "")
+    assert [shown.count(code) for code in ("TEST-0123", "HTTPS://BONUS.GRAIN.EXAMPLE")] == [1, 1]
+
+
+def test_standard_output_takes_any_of_the_files_and_the_encoding_of_the_terminal_changes_nothing(
+    receipt: Call, data: Path, tmp_path: Path
+) -> None:
+    job, png = tmp_path / "job.bin", tmp_path / "slip.png"
+    receipt("render", "sale", "--data", data, "--out", job, "--png", png)
+    assert receipt("render", "sale", "--data", data, "--out", "-").stdout_bytes == job.read_bytes()
+    assert receipt("render", "sale", "--data", data, "--png", "-").stdout_bytes == png.read_bytes()
+    for verb in ("example", "preview"):
+        said = CliRunner(charset="cp1251").invoke(main, ["receipt", verb, "sale"])
+        assert said.stdout_bytes.decode("utf-8") == receipt(verb, "sale").stdout
+
+
+def test_data_that_powershell_has_written_are_read(receipt: Call, data: Path, tmp_path: Path) -> None:
+    wide = tmp_path / "wide.json"
+    wide.write_bytes(data.read_text("utf-8").encode("utf-16"))
+    assert (
+        receipt("render", "sale", "--data", wide, "--text", "-").output
+        == receipt("render", "sale", "--data", data, "--text", "-").output
+    )
+
+
 def test_slip_lines_as_data(receipt: Call, data: Path, tmp_path: Path) -> None:
     lines = receipt("render", "sale", "--data", data, "--columns", "32", "--lines", "-").output.splitlines()
     assert all(len(line) <= 32 for line in lines if not line.startswith("[qr "))
@@ -165,6 +204,8 @@ def test_a_preview_shows_both_widths_side_by_side(receipt: Call, tmp_path: Path)
 WRONG = {
     "no such file": (("--data", "{tmp}/nothing.json"), "", "nothing.json: cannot be read: No such file"),
     "no json": (("--data", "-"), '{"shop": "A",\n "at" 5}', "stdin, line 2: this is not JSON"),
+    "a number without end": (("--data", "-"), '{"pay": ' + "9" * 5000 + "}", "this is not JSON: too long a number"),
+    "too deep": (("--data", "-"), "[" * 100_000, "this is not JSON: too long a number, or nested too deeply"),
     "no object": (("--data", "-"), "[1]", "stdin: must be a JSON object"),
     "not utf-8": (("--data", "{tmp}/latin.json"), "", "latin.json: cannot be read"),
     "unknown key": (("--data", "-"), '{"pay": "1", "earnd": "5"}', "unknown key 'earnd'; did you mean 'earned'?"),
@@ -174,7 +215,7 @@ WRONG = {
     "profile": (("--profile", "TM-T20I1"), "", "did you mean 'TM-T20II'?"),
     "width": (("--profile", "POS-5890", "--width", "80"), "", "does not print on 80 mm paper, only on: 58."),
     "out": (("--out", "{tmp}/no/folder/x.bin"), "", "x.bin: cannot be written: No such file"),
-    "templates": (("--templates", "{tmp}/none"), "", "/none: no such folder"),
+    "templates": (("--templates", "{tmp}/none"), "", "/none: No such file"),
 }
 
 
