@@ -26,11 +26,11 @@ check: venv
 	$(BIN)/lint-imports
 
 test: check
-	tests/rig/debian.sh chromium cups-client cups-daemon curl fonts-dejavu-core shellcheck systemd
+	tests/rig/debian.sh chromium cups-client cups-daemon curl fonts-dejavu-core shellcheck strace systemd
 	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=term
 
 test-full: check
-	tests/rig/debian.sh chromium cups-client cups-daemon curl fonts-dejavu-core shellcheck systemd
+	tests/rig/debian.sh chromium cups-client cups-daemon curl fonts-dejavu-core shellcheck strace systemd
 	$(BIN)/pytest --full -n 2 --dist loadgroup --cov --cov-report=term
 
 bench: venv

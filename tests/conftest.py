@@ -35,6 +35,21 @@ def size(pytestconfig: pytest.Config) -> Callable[[int, int], int]:
     return lambda small, full: full if pytestconfig.getoption("--full") else small
 
 
+@pytest.fixture
+def proof(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """`proof("60 kills, 0 lost")`: a line for the end of the whole run."""
+    return lambda line: record_property("proof", line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, ())]
+    lines = [line for report in reports for name, line in report.user_properties if name == "proof"]
+    if lines:
+        terminalreporter.section("counted")
+    for line in sorted(lines):
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Debian's Chromium; tests of the pages skip where it is missing, except in CI."""
