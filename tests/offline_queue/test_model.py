@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from loyalty.wire import Problem, Verdict
 from offline_queue import CommitSale, Committed, Conflict, SetJob, SettleRows, first_broken
+from offline_queue.errors import JobNotNow
 
 if TYPE_CHECKING:
     from tests.offline_queue.conftest import FixedClock, Running
@@ -72,8 +73,13 @@ class Till(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs)
     @rule(job=st.integers(1, 12), state=st.sampled_from(["sending", "printed", "held"]))
     def print_one(self, job: int, state: str) -> None:
-        if job in self.jobs:
-            self.run.queue.submit(SetJob(job, state)).result(WAIT)
+        if job not in self.jobs:
+            return
+        done = self.run.queue.submit(SetJob(job, state))
+        if state == "sending" and self.jobs[job] not in ("queued", "held"):
+            assert isinstance(done.exception(WAIT), JobNotNow)  # nothing is sent a second time
+        else:
+            done.result(WAIT)
             self.jobs[job] = state
 
     @rule()
