@@ -7,22 +7,33 @@ chain, durable before anybody is told. members.db is a replica that can be throw
 `ReserveTokens`, `BeginEpoch`); `Reader` answers questions; `Replica` is the members' side of it.
 """
 
+from offline_queue.ballast import Room
+from offline_queue.delivery import DeliveryState, ForgetAttempts, NoteAttempt
 from offline_queue.enrolments import QueueEnrolment
+from offline_queue.epochs import BeginEpoch, EpochAgreed, Handover, NewEpoch
 from offline_queue.errors import (
+    DiskFailed,
     QueueClosed,
     QueueDamaged,
     QueueFull,
     QueueLocked,
     QueueMismatch,
+    QueueSealed,
+    QueueTooNew,
     QueueUnclaimed,
+    RowSpoiled,
     UnknownJob,
+    UnknownRow,
 )
-from offline_queue.outbox import BeginEpoch, RejectedRow, SettleRows, StoredRow, first_broken
+from offline_queue.outbox import MarkDamaged, Quarantine, RejectedRow, RetryRow, SettleRows
+from offline_queue.prepare import mark_suspect
 from offline_queue.print_jobs import Job, JobState, NewJob, QueuePrint, SetJob
 from offline_queue.reader import Depth, Reader
 from offline_queue.replica import Found, Replica, ReplicaAge, ReplicaReader
 from offline_queue.replica_writer import ReplicaWriter
+from offline_queue.rows import StoredRow, first_broken
 from offline_queue.sales import CommitSale, Committed, Conflict, StoredSale
+from offline_queue.sealing import Keyring, QueueFile
 from offline_queue.tokens import ReserveTokens
 from offline_queue.transaction import Operation, Transaction
 from offline_queue.writer import Changed, Queue
@@ -33,20 +44,33 @@ __all__ = [
     "CommitSale",
     "Committed",
     "Conflict",
+    "DeliveryState",
     "Depth",
+    "DiskFailed",
+    "EpochAgreed",
+    "ForgetAttempts",
     "Found",
+    "Handover",
     "Job",
     "JobState",
+    "Keyring",
+    "MarkDamaged",
+    "NewEpoch",
     "NewJob",
+    "NoteAttempt",
     "Operation",
+    "Quarantine",
     "Queue",
     "QueueClosed",
     "QueueDamaged",
     "QueueEnrolment",
+    "QueueFile",
     "QueueFull",
     "QueueLocked",
     "QueueMismatch",
     "QueuePrint",
+    "QueueSealed",
+    "QueueTooNew",
     "QueueUnclaimed",
     "Reader",
     "RejectedRow",
@@ -55,11 +79,16 @@ __all__ = [
     "ReplicaReader",
     "ReplicaWriter",
     "ReserveTokens",
+    "RetryRow",
+    "Room",
+    "RowSpoiled",
     "SetJob",
     "SettleRows",
     "StoredRow",
     "StoredSale",
     "Transaction",
     "UnknownJob",
+    "UnknownRow",
     "first_broken",
+    "mark_suspect",
 ]

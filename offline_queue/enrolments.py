@@ -22,6 +22,6 @@ class QueueEnrolment:
     print_job: NewJob | None = None
 
     def apply(self, transaction: Transaction) -> int | None:
-        """Raises QueueUnclaimed."""
+        """Raises QueueUnclaimed, QueueFull."""
         outbox.append(transaction, "enrolment", self.at, msgspec.json.encode(self.body))
         return print_jobs.add(transaction, self.print_job) if self.print_job else None

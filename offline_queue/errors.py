@@ -2,11 +2,16 @@
 
 TillmateError
 ├── QueueLocked            another agent holds the file: stop, exit 75
-├── QueueDamaged           the file cannot be trusted: stop, exit 65, restore it or call store IT
-│   └── QueueMismatch      the file is sound, but it is not the queue of this device: the same exit
+├── QueueDamaged           the file cannot be trusted: `open_queue` sets it aside; exit 65 where that is not possible
+│   ├── QueueMismatch      the file is sound, but it is not the queue of this device
+│   └── QueueSealed        the file is sound, but the key to it is not here
+├── QueueTooNew            a newer release wrote the file: run that release; exit 65
+├── DiskFailed             nobody knows whether it was written: the same once more tells
 ├── QueueFull              nothing was written: say so at the till, promise nothing
 │   └── QueueClosed        the agent is stopping
 ├── QueueUnclaimed         no device, no epoch yet: there is nothing to number rows in
+├── RowSpoiled             what is stored of this sale cannot be read any more
+├── UnknownRow             no such row, or it is not rejected
 ├── UnknownJob             no such print job
 └── JobNotNow              the print job is in a state that does not allow it
 """
@@ -34,6 +39,24 @@ class QueueMismatch(QueueDamaged):
     code = "queue_mismatch"
 
 
+class QueueSealed(QueueDamaged):
+    """The file, or a row of it, is sealed with a key that is not here."""
+
+    code = "queue_sealed"
+
+
+class QueueTooNew(TillmateError):
+    """A newer release has changed the file in a way that this one does not understand."""
+
+    code = "queue_too_new"
+
+
+class DiskFailed(TillmateError):
+    """The disk answered with an error while it wrote; the file was opened anew. The outcome is unknown."""
+
+    code = "disk_failed"
+
+
 class QueueFull(TillmateError):
     """The disk or the inbox is full; the operation was not carried out."""
 
@@ -50,6 +73,18 @@ class QueueUnclaimed(TillmateError):
     """A row was to be written before the device was claimed."""
 
     code = "queue_unclaimed"
+
+
+class RowSpoiled(TillmateError):
+    """The disk has spoiled what is stored of this sale."""
+
+    code = "row_spoiled"
+
+
+class UnknownRow(TillmateError):
+    """There is no such row, or not in a state that allows what was wanted."""
+
+    code = "unknown_row"
 
 
 class UnknownJob(TillmateError):

@@ -1,59 +1,23 @@
 """Rows on their way to the server: numbered without a hole, bound by a hash chain, settled up to a watermark.
 
-The chain is the checksum of each row as well: hash = SHA-256(previous hash, epoch, seq, kind, at, SHA-256(body)).
-A settled row costs no write of its own; only a rejected one is noted, with the server's reason.
+A settled row costs no write of its own; only a rejected one is noted, with the server's reason. In the tables a row has
+a running number that never restarts; in its epoch, and everywhere outside of this package, it has the number behind the
+epoch's base.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
-from loyalty.chain import GENESIS, row_hash
-from loyalty.wire import SCHEMA, Problem, Row, Verdict
-from offline_queue.errors import QueueMismatch, QueueUnclaimed
+from loyalty.chain import row_hash
+from loyalty.wire import SCHEMA, Origin, Problem, Verdict
+from offline_queue.errors import QueueMismatch, QueueUnclaimed, UnknownRow
+from offline_queue.rows import Kind, StoredRow, place, read, selecting
 from offline_queue.transaction import Transaction
-
-Kind = Literal["sale", "enrolment"]
-
-
-@dataclass(frozen=True)
-class StoredRow:
-    """A row as it lies in the file. `body` is the stored JSON, byte for byte."""
-
-    seq: int
-    id: str
-    kind: Kind
-    at: str
-    body: bytes
-    schema: int
-    hash: bytes
-
-    def to_wire(self) -> Row:
-        """The row as it travels."""
-        return Row(
-            seq=self.seq,
-            id=self.id,
-            kind=self.kind,
-            at=self.at,
-            body=self.body.decode(),
-            schema=self.schema,
-            hash=self.hash.hex(),
-        )
-
-
-def first_broken(rows: Iterable[StoredRow], epoch: str, previous: bytes = GENESIS) -> int | None:
-    """The seq of the first row whose stored hash does not follow from its content and the hash before it."""
-    for row in rows:
-        if row_hash(previous, epoch, row.seq, row.kind, row.at, row.body) != row.hash:
-            return row.seq
-        previous = row.hash
-    return None
 
 
 def stamp(at: datetime) -> str:
@@ -63,38 +27,44 @@ def stamp(at: datetime) -> str:
     return at.isoformat()
 
 
+@dataclass(frozen=True)
+class NewRow:
+    """A row before it has its number. `id` "" = a new one."""
+
+    kind: Kind
+    at: str
+    body: bytes
+    id: str = ""
+    schema: int = SCHEMA
+    origin: Origin | None = None
+    corrects: int | None = None
+
+
 def append(transaction: Transaction, kind: Kind, at: datetime, body: bytes) -> int:
-    """Write the next row of the chain and return its seq. Raises QueueUnclaimed."""
+    """Write the next row of the chain and return its seq. Raises QueueUnclaimed, QueueFull."""
+    return append_row(transaction, NewRow(kind, stamp(at), body))
+
+
+def append_row(transaction: Transaction, row: NewRow) -> int:
+    """Write the next row of the chain and return its seq. Raises QueueUnclaimed, QueueFull."""
+    transaction.need_room()
     state = transaction.state()
     if state.epoch is None:
         raise QueueUnclaimed("the device is not claimed yet: nothing can be queued")
-    seq, moment = state.last_seq + 1, stamp(at)
-    digest = row_hash(state.last_hash, state.epoch, seq, kind, moment, body)
+    number = state.last_seq + 1
+    seq, row_id, origin = number - state.base, row.id or str(uuid.uuid4()), row.origin
+    digest = row_hash(state.last_hash, state.epoch, seq, row.kind, row.at, row.body)
+    sealed = transaction.keys.seal(row.body, *place(row.kind, row.at, row_id, row.schema, origin, row.corrects))
     transaction.run(
-        "INSERT INTO outbox (seq, id, kind, at, body, schema, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (seq, str(uuid.uuid4()), kind, moment, body, SCHEMA, digest),
-    )
-    transaction.run("UPDATE queue_state SET last_seq = ?, last_hash = ?", (seq, digest))
+        "INSERT INTO outbox (seq, id, kind, at, body, schema, hash, sealed_by, origin_epoch, origin_seq, corrects)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            number, row_id, row.kind, row.at, sealed.content, row.schema, digest, sealed.key,
+            origin.epoch if origin else None, origin.seq if origin else None, row.corrects,
+        ),
+    )  # fmt: skip
+    transaction.run("UPDATE queue_state SET last_seq = ?, last_hash = ?", (number, digest))
     return seq
-
-
-@dataclass(frozen=True)
-class BeginEpoch:
-    """Number rows as this device in this epoch from now on: once in the life of a file, repeatable while it is empty."""
-
-    device: str
-    epoch: str
-
-    def apply(self, transaction: Transaction) -> None:
-        """Raises QueueMismatch when the file already holds rows of another epoch."""
-        state = transaction.state()
-        if state.epoch != self.epoch and state.last_seq > 0:
-            raise QueueMismatch(
-                f"the queue holds {state.last_seq} rows of epoch {state.epoch}: it cannot go on as epoch {self.epoch}",
-                found=str(state.epoch),
-                expected=self.epoch,
-            )
-        transaction.run("UPDATE queue_state SET device = ?, epoch = ?", (self.device, self.epoch))
 
 
 @dataclass(frozen=True)
@@ -108,18 +78,24 @@ class SettleRows:
     def apply(self, transaction: Transaction) -> None:
         """Raises QueueMismatch for another epoch, or for rows that were never queued here."""
         state = transaction.state()
-        if state.epoch != self.epoch or self.watermark > state.last_seq:
+        settled = self.watermark + state.base
+        if state.epoch != self.epoch or settled > state.last_seq:
             raise QueueMismatch(
-                f"verdicts up to {self.watermark} of {self.epoch} do not fit a queue at {state.last_seq} of {state.epoch}",
+                f"verdicts up to {self.watermark} of {self.epoch} do not fit a queue at {state.last_seq - state.base}"
+                f" of {state.epoch}",
                 found=str(state.epoch),
                 expected=self.epoch,
             )
         rejected = sum(
-            _keep_rejected(transaction, verdict) for verdict in self.verdicts if verdict.verdict == "rejected"
+            keep_rejected(transaction, verdict.seq + state.base, verdict.problem)
+            for verdict in self.verdicts
+            if verdict.verdict == "rejected"
         )
         transaction.run(
-            "UPDATE queue_state SET watermark = max(watermark, ?), rejected = rejected + ?", (self.watermark, rejected)
+            "UPDATE queue_state SET watermark = max(watermark, ?), rejected = rejected + ?", (settled, rejected)
         )
+        if settled > state.watermark:
+            transaction.run("DELETE FROM delivery")
 
 
 _NO_REASON = Problem(
@@ -127,18 +103,85 @@ _NO_REASON = Problem(
 )
 
 
-def _keep_rejected(transaction: Transaction, verdict: Verdict) -> int:
+def keep_rejected(transaction: Transaction, number: int, problem: Problem | None) -> int:
     """1 when the row was not known as rejected before."""
-    known = transaction.one("SELECT 1 FROM rejected WHERE seq = ?", (verdict.seq,))
+    known = transaction.one("SELECT 1 FROM rejected WHERE seq = ?", (number,))
     if known is None:
-        problem = msgspec.json.encode(verdict.problem or _NO_REASON)
-        transaction.run("INSERT INTO rejected (seq, problem) VALUES (?, ?)", (verdict.seq, problem))
+        reason = msgspec.json.encode(problem or _NO_REASON)
+        transaction.run("INSERT INTO rejected (seq, problem) VALUES (?, ?)", (number, reason))
     return 0 if known else 1
 
 
 @dataclass(frozen=True)
 class RejectedRow:
-    """A row that the server will not book, and why."""
+    """A row that the server will not book, and why. `number` is how `RetryRow` finds it; `row.seq` counts in its epoch."""
 
     row: StoredRow
     problem: Problem
+    number: int
+
+
+_REJECTED = selecting("""
+SELECT outbox.seq, $row FROM outbox JOIN rejected USING (seq) WHERE outbox.seq = ? AND corrected IS NULL
+""")
+
+
+@dataclass(frozen=True)
+class RetryRow:
+    """A person wants a rejected row to be tried again: the same once more, as a new row. The result is its seq."""
+
+    number: int
+
+    def apply(self, transaction: Transaction) -> int:
+        """Raises UnknownRow, QueueFull."""
+        found = transaction.one(_REJECTED, (self.number,))
+        row = read(found, transaction.keys) if found else None
+        if row is None or row.kind == "damaged":
+            raise UnknownRow(f"there is no rejected row {self.number} that could be sent again", seq=self.number)
+        base = transaction.state().base
+        corrects = self.number - base if self.number > base else None
+        seq = append_row(transaction, NewRow(row.kind, row.at, row.body, schema=row.schema, corrects=corrects))
+        transaction.run("UPDATE rejected SET corrected = ? WHERE seq = ?", (seq + base, self.number))
+        transaction.run("UPDATE sales SET seq = ? WHERE seq = ?", (seq + base, self.number))
+        transaction.run("UPDATE queue_state SET rejected = rejected - 1")
+        return seq
+
+
+@dataclass(frozen=True)
+class MarkDamaged:
+    """Note that the disk has spoiled a row of the present epoch; it travels as `damaged`. The result: news or not."""
+
+    seq: int
+    reason: str
+
+    def apply(self, transaction: Transaction) -> bool:
+        """Raises UnknownRow."""
+        return mark_damaged(transaction, self.seq + transaction.state().base, self.reason)
+
+
+def mark_damaged(transaction: Transaction, number: int, reason: str) -> bool:
+    """Whether that was not known of the row with this running number."""
+    if transaction.one("SELECT 1 FROM outbox WHERE seq = ?", (number,)) is None:
+        raise UnknownRow(f"there is no row {number}", seq=number)
+    if transaction.one("SELECT 1 FROM damaged WHERE seq = ?", (number,)):
+        return False
+    transaction.run(
+        "INSERT INTO damaged (seq, reason, found_at) VALUES (?, ?, ?)", (number, reason, stamp(transaction.now))
+    )
+    transaction.run("UPDATE queue_state SET damaged = damaged + 1")
+    return True
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """The server cannot even record this row: it stays here with the reason, and only its place in the chain travels."""
+
+    seq: int
+    problem: Problem
+
+    def apply(self, transaction: Transaction) -> None:
+        """Raises UnknownRow."""
+        number = self.seq + transaction.state().base
+        mark_damaged(transaction, number, self.problem.code)
+        if keep_rejected(transaction, number, self.problem):
+            transaction.run("UPDATE queue_state SET rejected = rejected + 1")

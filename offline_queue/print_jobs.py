@@ -8,10 +8,12 @@ its note: `repeated` (a copy was ordered) or `dropped`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from offline_queue.errors import JobNotNow, UnknownJob
+from offline_queue.sealing import Keyring, Spoiled
 from offline_queue.transaction import Transaction
 
 IN_PRINTER: Final = "in_printer"
@@ -48,14 +50,34 @@ class Job:
     changed_at: str
 
 
+_COLUMNS: Final = "id, printer, document, sealed_by, sale_id, state, note, created_at, changed_at"
+
+
+def selecting_job(statement: str) -> str:
+    """The statement over `print_jobs`, with all that makes a job in place of $job."""
+    return statement.replace("$job", _COLUMNS)
+
+
+def read_job(values: Sequence[Any], keys: Keyring) -> Job:
+    """A job from $job; one whose document the disk has spoiled has an empty one. Raises QueueSealed."""
+    job_id, printer, document, sealed_by, sale_id, state, note, created_at, changed_at = values
+    try:
+        plain = keys.open(document, sealed_by, "job", printer, created_at)
+    except Spoiled:
+        plain = b""
+    return Job(job_id, printer, plain, sale_id, state, note, created_at, changed_at)
+
+
 def add(transaction: Transaction, job: NewJob) -> int:
-    """Queue the job and return its id."""
+    """Queue the job and return its id. Raises QueueFull."""
+    transaction.need_room()
     transaction.printers.add(job.printer)
     now = transaction.now.isoformat()
+    document = transaction.keys.seal(job.document, "job", job.printer, now)
     return transaction.run(
-        "INSERT INTO print_jobs (printer, document, sale_id, state, created_at, changed_at)"
-        " VALUES (?, ?, ?, 'queued', ?, ?)",
-        (job.printer, job.document, job.sale_id, now, now),
+        "INSERT INTO print_jobs (printer, document, sealed_by, sale_id, state, created_at, changed_at)"
+        " VALUES (?, ?, ?, ?, 'queued', ?, ?)",
+        (job.printer, document.content, document.key, job.sale_id, now, now),
     )
 
 
@@ -66,7 +88,7 @@ class QueuePrint:
     job: NewJob
 
     def apply(self, transaction: Transaction) -> int:
-        """Never refused."""
+        """Raises QueueFull."""
         return add(transaction, self.job)
 
 
@@ -94,7 +116,7 @@ class RepeatJob:
     document: bytes
 
     def apply(self, transaction: Transaction) -> int:
-        """Raises UnknownJob, and JobNotNow while the job itself may still be printed."""
+        """Raises UnknownJob, QueueFull, and JobNotNow while the job itself may still be printed."""
         old = _find(transaction, self.id)
         if old.state not in _OVER:
             raise _not_now(old, "may still be printed")

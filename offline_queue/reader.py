@@ -10,17 +10,21 @@ from typing import Any
 
 import msgspec
 
-from loyalty.chain import GENESIS
 from loyalty.wire import Problem, Sale
 from offline_queue import store
-from offline_queue.outbox import RejectedRow, StoredRow
-from offline_queue.print_jobs import Job, JobState
-from offline_queue.sales import SALE_BY_ID, StoredSale
+from offline_queue.delivery import DELIVERY, DeliveryState, read_delivery
+from offline_queue.epochs import Handover
+from offline_queue.errors import RowSpoiled
+from offline_queue.outbox import RejectedRow
+from offline_queue.print_jobs import Job, JobState, read_job, selecting_job
+from offline_queue.rows import StoredRow, damaged, hash_at, read, selecting, verified
+from offline_queue.sales import SALE_BY_ID, StoredSale, read_sale
+from offline_queue.sealing import PLAIN, QueueFile
 
 
 @dataclass(frozen=True)
 class Depth:
-    """Where the queue stands. `epoch` is None on a device that is not claimed."""
+    """Where the queue stands, in the numbers of its epoch. `epoch` is None on a device that is not claimed."""
 
     pending: int
     oldest_at: datetime | None
@@ -30,47 +34,61 @@ class Depth:
     watermark: int
     device: str | None
     epoch: str | None
+    agreed: int
+    """Whether the server knows of the epoch; nothing of it may be sent before."""
+    damaged: int
+    opened: int
+    """How often the file has been opened."""
+    instance: str
+    """A name for the present opening; a copy of the file gets another one."""
+    undelivered: int
+    """Rows of earlier epochs that are still to be written again in this one."""
 
 
 _DEPTH = """
-SELECT last_seq - watermark, outbox.at, rejected, last_seq, last_hash, watermark, device, epoch
+SELECT last_seq - watermark, outbox.at, rejected, last_seq - base, last_hash, watermark - base, device, epoch,
+       NOT EXISTS (SELECT 1 FROM handover), damaged, opened, instance, max(base - reissued, 0)
 FROM queue_state LEFT JOIN outbox ON outbox.seq = queue_state.watermark + 1
 """
-_ROWS = "SELECT seq, id, kind, at, body, schema, hash FROM outbox WHERE seq >= ? ORDER BY seq LIMIT ?"
-_REJECTED = """
-SELECT outbox.seq, id, kind, at, body, schema, hash, problem FROM rejected JOIN outbox USING (seq)
-ORDER BY outbox.seq DESC LIMIT ?
-"""
-_OWN_SALES = """
-SELECT outbox.body FROM sales JOIN outbox USING (seq)
+_STANDING = "SELECT base, last_seq, last_hash, ifnull(epoch, ''), sealed_by FROM queue_state"
+_ROWS = selecting("""
+SELECT damaged.seq, outbox.seq - ?, $row FROM outbox LEFT JOIN damaged USING (seq)
+WHERE outbox.seq >= ? ORDER BY outbox.seq LIMIT ?
+""")
+_REJECTED = selecting("""
+SELECT problem, rejected.seq,
+       outbox.seq - ifnull((SELECT base FROM epochs WHERE base < outbox.seq ORDER BY id DESC LIMIT 1), 0), $row
+FROM rejected JOIN outbox USING (seq) WHERE corrected IS NULL ORDER BY outbox.seq DESC LIMIT ?
+""")
+_OWN_SALES = selecting("""
+SELECT outbox.seq, $row FROM sales JOIN outbox USING (seq)
 WHERE sales.member = ? AND sales.seq > ? AND NOT EXISTS (SELECT 1 FROM rejected WHERE rejected.seq = sales.seq)
-ORDER BY sales.seq
-"""
-_JOBS = """
-SELECT id, printer, document, sale_id, state, note, created_at, changed_at FROM print_jobs
+""")
+_JOBS = selecting_job("""
+SELECT $job FROM print_jobs
 WHERE state IN (SELECT value FROM json_each(?)) AND printer = ifnull(?, printer) ORDER BY id
-"""
-_NEWEST_JOBS = """
+""")
+_NEWEST_JOBS = selecting_job("""
 SELECT * FROM (
-  SELECT id, printer, document, sale_id, state, note, created_at, changed_at FROM print_jobs
-  WHERE state IN (SELECT value FROM json_each(?)) ORDER BY id DESC LIMIT ?
+  SELECT $job FROM print_jobs WHERE state IN (SELECT value FROM json_each(?)) ORDER BY id DESC LIMIT ?
 ) ORDER BY id
-"""
-_JOB = """
-SELECT id, printer, document, sale_id, state, note, created_at, changed_at FROM print_jobs WHERE id = ?
-"""
-_LAST_TRIED = """
-SELECT id, printer, document, sale_id, state, note, created_at, changed_at FROM print_jobs
-WHERE printer = ? AND state NOT IN ('queued', 'held') ORDER BY id DESC LIMIT 1
+""")
+_JOB = selecting_job("SELECT $job FROM print_jobs WHERE id = ?")
+_LAST_TRIED = selecting_job("""
+SELECT $job FROM print_jobs WHERE printer = ? AND state NOT IN ('queued', 'held') ORDER BY id DESC LIMIT 1
+""")
+_HANDOVER = """
+SELECT reason, old_epoch, handover.last_seq, handover.last_hash, epoch, begun_at FROM handover JOIN queue_state
 """
 
 
 class Reader:
     """Answers from the file as it is on the disk; for one thread at a time. Every method raises QueueDamaged."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection = store.connect_reader(path)
+    def __init__(self, file: Path | QueueFile) -> None:
+        file = QueueFile.of(file)
+        self._path, self._keys = file.path, file.keys
+        self._connection = store.connect_reader(file.path)
 
     def close(self) -> None:
         """Give the file back."""
@@ -79,52 +97,106 @@ class Reader:
     def depth(self) -> Depth:
         """Where the queue stands, in constant time."""
         ((pending, at, *rest),) = self._all(_DEPTH, ())
-        return Depth(pending, datetime.fromisoformat(at) if at else None, *rest)
+        return Depth(pending, _moment(at), *rest)
+
+    def handover(self) -> Handover | None:
+        """What the server must agree to before any row is sent; None = it has."""
+        found = self._one(_HANDOVER)
+        if found is None:
+            return None
+        reason, old_epoch, last_seq, last_hash, epoch, begun_at = found
+        return Handover(reason, old_epoch, last_seq, last_hash, epoch, datetime.fromisoformat(begun_at))
+
+    def delivery(self) -> DeliveryState | None:
+        """How the last attempts to deliver went; None = well."""
+        found = self._one(DELIVERY)
+        return read_delivery(found) if found else None
 
     def pending(self, limit: int) -> list[StoredRow]:
-        """The oldest rows that the server has not settled."""
+        """The oldest rows that the server has not settled, as they may be sent."""
         return self.rows(self.depth().watermark + 1, limit)
 
     def rows(self, first: int, limit: int) -> list[StoredRow]:
-        """Rows in order from seq `first` on, settled or not."""
-        return [StoredRow(*row) for row in self._all(_ROWS, (first, limit))]
+        """Rows in order from seq `first` of this epoch on, settled or not, each as it may be sent: see `rows.verified`."""
+        with store.translated(self._path):
+            self._connection.execute("BEGIN")  # one view of the file
+            try:
+                return self._verified(max(first, 1), limit)
+            finally:
+                self._connection.execute("COMMIT")
+
+    def _verified(self, first: int, limit: int) -> list[StoredRow]:
+        """Two more rows than wanted: the one before tells whether the hash that all begins with is right, the one behind
+        which of hash and content is wrong."""
+        base, last, last_hash, epoch, _ = self._connection.execute(_STANDING).fetchone()
+        before = max(base + first - 1, base + 1)
+        found = [self._read(row) for row in self._connection.execute(_ROWS, (base, before, limit + 2))]
+        wanted = [row for row in found if row.seq >= first][:limit]
+        rows = [row for row in found if row.seq < first] + wanted
+        behind: StoredRow | bytes | None = None
+        if len(rows) < len(found):
+            behind = found[len(rows)]
+        elif rows and rows[-1].seq + base == last:
+            behind = last_hash
+        good = verified(rows, epoch, hash_at(self._connection, before - 1, base), behind)
+        return [row for row in good if row.seq >= first]
 
     def hash_before(self, seq: int) -> bytes:
         """What the row `seq` must follow in the chain."""
-        found = self._one("SELECT hash FROM outbox WHERE seq = ?", (seq - 1,))
-        return bytes(found[0]) if found else GENESIS
+        with store.translated(self._path):
+            (base, *_) = self._connection.execute(_STANDING).fetchone()
+            return hash_at(self._connection, seq - 1 + base, base)
 
     def rejected(self, limit: int) -> list[RejectedRow]:
-        """Rows that the server will not book, the newest first."""
-        found = self._all(_REJECTED, (limit,))
-        return [RejectedRow(StoredRow(*row[:-1]), msgspec.json.decode(row[-1], type=Problem)) for row in found]
+        """Rows that the server will not book and that nobody has sent again, the newest first."""
+        return [
+            RejectedRow(read(row, self._keys), msgspec.json.decode(problem, type=Problem), number)
+            for problem, number, *row in self._all(_REJECTED, (limit,))
+        ]
 
     def sale(self, sale_id: str) -> StoredSale | None:
-        """A committed sale by its own id."""
+        """A committed sale by its own id; None also for one that the disk has spoiled."""
         found = self._one(SALE_BY_ID, (sale_id,))
-        return StoredSale(*found) if found else None
+        try:
+            return read_sale(found, self._keys) if found else None
+        except RowSpoiled:
+            return None
 
     def own_sales(self, member: str, after_seq: int) -> list[Sale]:
         """This till's sales of a member behind row `after_seq`, without those that the server rejected, oldest first."""
-        return [msgspec.json.decode(body, type=Sale) for (body,) in self._all(_OWN_SALES, (member, after_seq))]
+        ((base, *_, sealed_by),) = self._all(_STANDING, ())
+        found = [
+            row
+            for name in self._keys.idents(member, plain=sealed_by == PLAIN)
+            for row in self._all(_OWN_SALES, (name, after_seq + base))
+        ]
+        rows = [read(row, self._keys) for row in sorted(found, key=lambda row: int(row[0]))]
+        return [msgspec.json.decode(row.body, type=Sale) for row in rows if row.kind == "sale"]
 
     def job(self, job_id: int) -> Job | None:
         """One print job."""
         found = self._one(_JOB, (job_id,))
-        return Job(*found) if found else None
+        return read_job(found, self._keys) if found else None
 
     def last_tried(self, printer: str) -> Job | None:
         """The newest job of a printer that it was given, whatever became of it."""
         found = self._one(_LAST_TRIED, (printer,))
-        return Job(*found) if found else None
+        return read_job(found, self._keys) if found else None
 
     def jobs(self, states: Sequence[JobState], printer: str | None = None) -> list[Job]:
         """Print jobs in any of these states, of one printer or of all, oldest first."""
-        return [Job(*row) for row in self._all(_JOBS, (msgspec.json.encode(states).decode(), printer))]
+        found = self._all(_JOBS, (msgspec.json.encode(states).decode(), printer))
+        return [read_job(row, self._keys) for row in found]
 
     def newest_jobs(self, states: Sequence[JobState], limit: int) -> list[Job]:
         """The last jobs in any of these states, of all printers, oldest first."""
-        return [Job(*row) for row in self._all(_NEWEST_JOBS, (msgspec.json.encode(states).decode(), limit))]
+        found = self._all(_NEWEST_JOBS, (msgspec.json.encode(states).decode(), limit))
+        return [read_job(row, self._keys) for row in found]
+
+    def _read(self, row: Sequence[Any]) -> StoredRow:
+        marked, *values = row
+        found = read(values, self._keys)
+        return found if marked is None else damaged(found)
 
     def _one(self, statement: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
         found = self._all(statement, values)
@@ -133,3 +205,10 @@ class Reader:
     def _all(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         with store.translated(self._path):
             return self._connection.execute(statement, values).fetchall()
+
+
+def _moment(at: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(at) if at else None
+    except ValueError:  # spoiled by the disk
+        return None

@@ -30,12 +30,20 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def meaning(error: sqlite3.DatabaseError, path: Path) -> Exception:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
+    """The error of ours for an error of SQLite."""
+    extended = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    code = extended & 0xFF
+    if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
         return QueueFull(f"{path.name}: the disk is full", file=path.name)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return QueueLocked(f"{path.name}: another program works with this file", file=path.name)
     return QueueDamaged(f"{path.name}: {error}", file=path.name, reason=str(error))
+
+
+def disk_failed(error: BaseException) -> bool:
+    """Whether the disk answered with an error, so that nobody knows what it holds."""
+    extended = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return bool(extended & 0xFF == sqlite3.SQLITE_IOERR and extended != sqlite3.SQLITE_IOERR_SHMSIZE)
 
 
 def create_private(path: Path) -> None:
@@ -70,9 +78,11 @@ def connect_writer(path: Path, synchronous: Literal["NORMAL", "FULL"]) -> sqlite
 
 
 def _promise(connection: sqlite3.Connection, path: Path, synchronous: Literal["NORMAL", "FULL"]) -> None:
+    connection.text_factory = _text
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file only
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     connection.execute(f"PRAGMA synchronous = {synchronous}")
-    for pragma in ("fullfsync = ON", "foreign_keys = ON", "temp_store = MEMORY", "journal_size_limit = 4194304"):
+    for pragma in ("fullfsync = ON", "foreign_keys = OFF", "temp_store = MEMORY", "journal_size_limit = 4194304"):
         connection.execute(f"PRAGMA {pragma}")
     (level,) = connection.execute("PRAGMA synchronous").fetchone()
     if mode != "wal" or level != _SYNCHRONOUS[synchronous]:
@@ -91,4 +101,13 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     """Open read-only; never creates, never changes the file. Raises what `translated` says."""
     with translated(path):
         address = f"{path.absolute().as_uri()}?mode=ro"
-        return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            address, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+        )
+    connection.text_factory = _text
+    return connection
+
+
+def _text(stored: bytes) -> str:
+    """A text that the disk has spoiled is a wrong text, not an error of the statement."""
+    return stored.decode(errors="replace")

@@ -8,15 +8,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
+from offline_queue.errors import QueueFull
+from offline_queue.sealing import NO_KEYS, Keyring
+
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 
-_STATE = "SELECT epoch, last_seq, last_hash, watermark, rejected, next_token FROM queue_state"
+_STATE = "SELECT epoch, last_seq, last_hash, watermark, rejected, next_token, base, sealed_by FROM queue_state"
 
 
 @dataclass(frozen=True)
 class QueueState:
-    """The queue's counters. `epoch` is None on a device that is not claimed."""
+    """The queue's counters, in running numbers. `epoch` is None on a device that is not claimed."""
 
     epoch: str | None
     last_seq: int
@@ -24,6 +27,8 @@ class QueueState:
     watermark: int
     rejected: int
     next_token: int
+    base: int
+    sealed_by: int
 
 
 @dataclass
@@ -32,6 +37,9 @@ class Transaction:
 
     connection: sqlite3.Connection
     now: datetime
+    keys: Keyring = NO_KEYS
+    room: bool = True
+    """False: the disk is full, and what there is left is kept for settling what is stored."""
     printers: set[str] = field(default_factory=set)
     """Printers that get a new job by this transaction."""
 
@@ -43,6 +51,11 @@ class Transaction:
     def state(self) -> QueueState:
         """Where the queue stands inside this transaction."""
         return QueueState(*self.connection.execute(_STATE).fetchone())
+
+    def need_room(self) -> None:
+        """Raises QueueFull where nothing more may be added."""
+        if not self.room:
+            raise QueueFull("the disk is full: nothing more is taken")
 
     def run(self, statement: str, values: Sequence[object] = ()) -> int:
         """Carry out a statement; returns the rowid of an INSERT."""

@@ -3,7 +3,11 @@
 `Queue.open` takes the file's lock for life, verifies file and promises, and brings the schema up. `run` is the writer
 thread: it takes what has piled up in the inbox, carries it out in one transaction and answers only after COMMIT has
 returned (group commit; it never waits for more). An operation that fails is carried out again alone, so that its
-neighbours are not touched. A disk that fails ends the writer: what the file holds then is found out by opening it anew.
+neighbours are not touched.
+
+A full disk costs the ballast and stops what would add rows; everything else goes on, and sales do as soon as there is room
+again. After an error of the disk nobody knows what it holds, so the file is closed, opened anew and written through before
+anything else is promised; where that fails, and where the file is damaged, the writer ends.
 """
 
 from __future__ import annotations
@@ -16,17 +20,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from loyalty.errors import TillmateError
 from offline_queue import store
-from offline_queue.errors import QueueClosed, QueueDamaged, QueueFull, QueueLocked, QueueMismatch
-from offline_queue.print_jobs import DoubtSending
-from offline_queue.schema import migrate
+from offline_queue.ballast import Ballast, Room, room_at
+from offline_queue.errors import DiskFailed, QueueClosed, QueueDamaged, QueueFull
+from offline_queue.prepare import Clock, connect, lock_file, prepare, ran_to_its_end
+from offline_queue.sealing import NO_KEYS, Keyring, QueueFile
 from offline_queue.transaction import Operation, Transaction
 
 log = logging.getLogger(__name__)
@@ -36,17 +40,13 @@ ResultT = TypeVar("ResultT")
 INBOX = 1024
 GROUP = 64
 _IDLE = 0.2
+_LOOK_EVERY = 25
+"""Turns between two looks whether there is room again."""
+_MOST_FAILURES = 3
+"""Errors of the disk in a row, before the writer gives up."""
 _REFUSALS = (TillmateError, sqlite3.Error, ValueError, TypeError, OverflowError)
 """What an operation may raise of its own fault; it is its caller's answer."""
 _CALLERS_FAULT = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.InterfaceError)
-
-
-class Clock(Protocol):
-    """The part of a clock that the queue uses."""
-
-    def now(self) -> datetime:
-        """Aware, UTC."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -68,35 +68,63 @@ class _Request:
 class Queue:
     """The open queue file. `submit` may be called by any thread; everything else belongs to the owner."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock, clock: Clock) -> None:
-        self._path = path
+    def __init__(
+        self, file: QueueFile, connection: sqlite3.Connection, lock: FileLock, clock: Clock, ballast: Ballast
+    ) -> None:
+        self._path = file.path
+        self._keys = file.keys
         self._connection = connection
         self._lock = lock
         self._clock = clock
+        self._ballast = ballast
         self._inbox: queue.Queue[_Request] = queue.Queue(INBOX)
         self._gate = threading.Lock()
         self._closed = False
         self._dirty = False
+        self._full = ballast.wanted and not ballast.make()
+        self._turns = 0
+        self._failures = 0
         self._listeners: tuple[Callable[[Changed], None], ...] = ()
+        self.clean = True
+        """Whether the last writer of the file came to its end."""
 
     @classmethod
-    def open(cls, path: Path, clock: Clock, epoch: str | None = None) -> Queue:
+    def open(
+        cls, path: Path, clock: Clock, epoch: str | None = None, *, keys: Keyring = NO_KEYS, ballast: int = 0
+    ) -> Queue:
         """Open or create the file; with `epoch` (a claimed device) it must exist and be the queue of that epoch.
 
-        Raises QueueLocked, QueueDamaged, QueueMismatch, QueueFull. A refused file is left as it was.
+        `ballast`: bytes that are kept for a full disk. Raises QueueLocked, QueueDamaged, QueueMismatch, QueueSealed,
+        QueueTooNew, QueueFull. A refused file is left as it was. `offline_queue.opening` knows what to do with it.
         """
-        lock = _lock(path)
+        lock = lock_file(path)
         try:
-            connection = _open(path, epoch)
-            try:
-                _prepare(connection, path, clock, epoch)
-            except BaseException:
-                connection.close()
-                raise
+            return cls.open_locked(QueueFile(path, keys), lock, clock, epoch, ballast)
         except BaseException:
             lock.release()
             raise
-        return cls(path, connection, lock, clock)
+
+    @classmethod
+    def open_locked(cls, file: QueueFile, lock: FileLock, clock: Clock, epoch: str | None, ballast: int) -> Queue:
+        """The same for who holds the lock already; he keeps it when this fails."""
+        clean, reserve = ran_to_its_end(file.path), Ballast(file.path, ballast)
+        try:
+            connection = _opened(file, clock, epoch)
+        except QueueFull:
+            reserve.give_up()  # a new schema, or a log that must be moved, needs room
+            connection = _opened(file, clock, epoch)
+        opened = cls(file, connection, lock, clock, reserve)
+        opened.clean = clean
+        return opened
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    def room(self) -> Room:
+        """How much room there is on the disk. For any thread. Raises OSError."""
+        return room_at(self._path, full=self._full)
 
     def subscribe(self, listener: Callable[[Changed], None]) -> None:
         """Call `listener` in the writer thread after each commit; it must not block. Before `run` only."""
@@ -124,8 +152,9 @@ class Queue:
                 group = self._take()
                 if group:
                     self._write(group)
-                elif self._dirty:
+                elif self._dirty and not self._full:
                     self._tidy()
+                self._look_for_room()
         finally:
             self.close()
 
@@ -155,23 +184,33 @@ class Queue:
             raise
 
     def _carry_out(self, group: Sequence[_Request]) -> None:
-        """Answer every request. Raises QueueDamaged when the disk is to blame and nothing can be promised any more."""
+        """Answer every request. Raises QueueDamaged when nothing can be promised any more."""
         try:
             results, printers = self._commit(group)
         except _REFUSALS as error:
-            meaning = self._meaning(error)
-            if isinstance(meaning, QueueDamaged) and meaning is not error:
-                raise meaning from error
-            if len(group) == 1:
-                group[0].future.set_exception(meaning)
-                return
-            for request in group:
-                self._carry_out([request])
+            self._judge(group, error)
             return
         self._dirty = True
+        self._failures = 0
         for request, result in zip(group, results, strict=True):
             request.future.set_result(result)
         self._tell(printers)
+
+    def _judge(self, group: Sequence[_Request], error: Exception) -> None:
+        """What to do about a group that could not be carried out."""
+        meaning = self._meaning(error)
+        if store.disk_failed(error):
+            self._reopen(error)
+            _fail(group, DiskFailed(f"{self._path.name}: {error}", file=self._path.name))
+        elif isinstance(meaning, QueueDamaged) and meaning is not error:
+            raise meaning from error
+        elif isinstance(meaning, QueueFull) and meaning is not error and self._make_way():
+            self._carry_out(group)
+        elif len(group) == 1:
+            group[0].future.set_exception(meaning)
+        else:
+            for request in group:
+                self._carry_out([request])
 
     def _meaning(self, error: Exception) -> Exception:
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, _CALLERS_FAULT):
@@ -179,7 +218,7 @@ class Queue:
         return error
 
     def _commit(self, group: Sequence[_Request]) -> tuple[list[Any], frozenset[str]]:
-        transaction = Transaction(self._connection, self._clock.now())
+        transaction = Transaction(self._connection, self._clock.now(), self._keys, room=not self._full)
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             results = [request.operation.apply(transaction) for request in group]
@@ -189,6 +228,34 @@ class Queue:
                 self._connection.execute("ROLLBACK")
             raise
         return results, frozenset(transaction.printers)
+
+    def _make_way(self) -> bool:
+        """The disk is full: give the ballast up for what is stored already. False where there is none to give."""
+        if self._full or not self._ballast.wanted:
+            return False
+        log.error("queue disk=full file=%s sales=refused", self._path.name)
+        self._ballast.give_up()
+        self._full = True
+        return True
+
+    def _look_for_room(self) -> None:
+        """Take sales again, as soon as the ballast can be made again."""
+        self._turns += 1
+        if self._full and self._turns % _LOOK_EVERY == 0 and self._ballast.make():
+            log.warning("queue disk=ok file=%s sales=taken", self._path.name)
+            self._full = False
+
+    def _reopen(self, error: Exception) -> None:
+        """After an error of the disk. What the system has in memory is written through to the file once more, because
+        pages that were lost in an fsync count as written from then on. Raises QueueDamaged."""
+        self._failures += 1
+        log.error("queue disk=failed file=%s error=%s failures=%d", self._path.name, error, self._failures)
+        self._connection.close()
+        if self._failures > _MOST_FAILURES:
+            raise store.meaning(error, self._path) from error  # type: ignore[arg-type]  # an error of SQLite: disk_failed
+        self._connection = _opened(QueueFile(self._path, self._keys), self._clock, None)
+        with store.translated(self._path):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _tell(self, printers: frozenset[str]) -> None:
         with store.translated(self._path):
@@ -201,8 +268,13 @@ class Queue:
 
     def _tidy(self) -> None:
         """Nothing to do: move the log into the file, so that no sale has to wait for that."""
-        with store.translated(self._path):
+        try:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.DatabaseError as error:
+            if store.disk_failed(error):
+                self._reopen(error)
+            elif not isinstance(store.meaning(error, self._path), QueueFull) or not self._make_way():
+                raise store.meaning(error, self._path) from error
         self._dirty = False
 
 
@@ -212,41 +284,11 @@ def _fail(group: Sequence[_Request], error: BaseException) -> None:
             request.future.set_exception(error)
 
 
-def _lock(path: Path) -> FileLock:
-    lock = FileLock(f"{path}.lock", timeout=0, mode=0o600, thread_local=False, fallback_to_soft=False)
+def _opened(file: QueueFile, clock: Clock, epoch: str | None) -> sqlite3.Connection:
+    connection = connect(file.path, epoch)
     try:
-        lock.acquire()
-    except Timeout as error:
-        raise QueueLocked(f"{path.name}: another agent works with this queue", file=path.name) from error
-    except OSError as error:
-        raise QueueDamaged(f"{path.name}: {error}", file=path.name, reason=str(error)) from error
-    return lock
-
-
-def _open(path: Path, epoch: str | None) -> sqlite3.Connection:
-    if not path.exists():
-        if epoch is not None:
-            raise QueueMismatch(
-                f"{path.name} is missing although this device is claimed: restore it, or claim the device again",
-                found="",
-                expected=epoch,
-            )
-        store.create_private(path)
-    return store.connect_writer(path, "FULL")
-
-
-def _prepare(connection: sqlite3.Connection, path: Path, clock: Clock, epoch: str | None) -> None:
-    store.check(connection, path)
-    with store.translated(path):
-        migrate(connection)
-        (found,) = connection.execute("SELECT epoch FROM queue_state").fetchone()
-    if epoch is not None and found != epoch:
-        raise QueueMismatch(
-            f"{path.name} is not the queue of this device's claim (epoch {found}, expected {epoch}):"
-            " restore it, or claim the device again",
-            found=str(found),
-            expected=epoch,
-        )
-    with store.translated(path):
-        DoubtSending().apply(Transaction(connection, clock.now()))
-    log.info("queue_open file=%s epoch=%s", path.name, found)
+        prepare(connection, file.path, clock, epoch, file.keys)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

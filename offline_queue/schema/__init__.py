@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 
-from sqlite_utils import Database
-
-from offline_queue.schema.queue import queue
-
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the file behind this read-write connection up to the newest schema."""
+    from sqlite_utils import Database  # loaded only where there is something to do
+
+    from offline_queue.schema.queue import queue
+
     queue.apply(Database(connection, recursive_triggers=False, execute_plugins=False))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offline_queue import CommitSale, Queue, QueueDamaged, QueueLocked, QueueMismatch, Reader, SetJob
+from offline_queue import CommitSale, Queue, QueueDamaged, QueueLocked, QueueMismatch, Reader, SetJob, mark_suspect
 
 if TYPE_CHECKING:
     from tests.offline_queue.conftest import FixedClock, Running
@@ -112,6 +112,7 @@ def overwrite(path: Path, start: int, length: int) -> None:
 )
 def test_a_damaged_file_is_refused_and_left_alone(filled: Path, clock: FixedClock, offset: int, length: int) -> None:
     overwrite(filled, offset, length)
+    mark_suspect(filled)
     before = filled.read_bytes()
 
     with pytest.raises(QueueDamaged) as refusal:
@@ -125,6 +126,8 @@ def test_a_damaged_file_is_refused_and_left_alone(filled: Path, clock: FixedCloc
 def test_a_damaged_page_that_only_one_sale_lies_on_is_found(filled: Path, clock: FixedClock) -> None:
     place = filled.read_bytes().index(b'"number":"150"')
     overwrite(filled, place - place % 4096, 64)
+    Queue.open(filled, clock).close()  # a glance does not see it
+    mark_suspect(filled)
 
     with pytest.raises(QueueDamaged):
         Queue.open(filled, clock)
