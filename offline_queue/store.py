@@ -79,7 +79,8 @@ def connect_writer(path: Path, synchronous: Literal["NORMAL", "FULL"]) -> sqlite
 
 def _promise(connection: sqlite3.Connection, path: Path, synchronous: Literal["NORMAL", "FULL"]) -> None:
     connection.text_factory = _text
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file only
+    if connection.execute("PRAGMA page_count").fetchone() == (0,):
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     for pragma in ("fullfsync = ON", "foreign_keys = OFF", "temp_store = MEMORY", "journal_size_limit = 4194304"):
