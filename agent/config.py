@@ -136,6 +136,15 @@ class Scanner:
             "Keys of that driver. A port may be a device, a link in /dev/serial/by-id or socket://HOST:PORT."
         ),
     )
+    framing: dict[str, object] = field(
+        default_factory=dict,
+        metadata=_doc(
+            "Where its codes begin and end, if not as its driver expects: terminators, start, prefix, suffix, length, idle_ms."
+        ),
+    )
+    repeat_ms: Annotated[int, between(0, 10_000)] = field(
+        default=500, metadata=_doc("The same code again within so many milliseconds is the same scan.")
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import Any
 from agent.state_folder import DEFAULT_FOLDER, profiles_in
 from drivers import registry
 from drivers.base import AnyDriver, Kind
+from drivers.framing import Framing
 from drivers.printers.escpos.profile import ProfileError, load_profile, profile_names
 from loyalty.i18n import Language, text
 from loyalty.strict import Mistake, Mistakes, structure
@@ -32,6 +33,7 @@ def mistakes(table: Table, language: Language) -> Iterator[Mistake]:
     yield from _unused("scanner", scanners, [name for till in tills for name in _scanners(till)], language)
     yield from _unused("printer", printers, [till.get("printer") for till in tills], language)
     yield from _drivers("scanner", scanners, language)
+    yield from _framings(scanners)
     yield from _drivers("printer", printers, language)
     yield from _profiles(printers, _own_profiles(table), language)
 
@@ -108,12 +110,22 @@ def _drivers(kind: Kind, tables: list[Table], language: Language) -> Iterator[Mi
         if driver is None:
             yield Mistake(f"{kind}[{number}].driver", _near("config.no_driver", name, registry.names(kind), language))
             continue
-        try:
-            structure(options, driver.options)
-        except Mistakes as found:
-            for mistake in found.mistakes:
-                path = f"{kind}[{number}].options" + (f".{mistake.path}" if mistake.path else "")
-                yield Mistake(path, mistake.text)
+        yield from _inner(f"{kind}[{number}].options", options, driver.options)
+
+
+def _framings(scanners: list[Table]) -> Iterator[Mistake]:
+    for number, each in enumerate(scanners):
+        if isinstance(framing := each.get("framing", {}), Mapping):
+            yield from _inner(f"scanner[{number}].framing", framing, Framing)
+
+
+def _inner(place: str, table: Table, kind: type[Any]) -> Iterator[Mistake]:
+    """What is wrong with a table in a table."""
+    try:
+        structure(table, kind)
+    except Mistakes as found:
+        for mistake in found.mistakes:
+            yield Mistake(f"{place}.{mistake.path}" if mistake.path else place, mistake.text)
 
 
 def _own_profiles(table: Table) -> Path | None:

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from agent.messages import LinkChanged, Scanned
 from agent.own_templates import Own, Slips, TemplatesUnreadable, read_templates
 from agent.print_decisions import PrintDecisions
 from agent.printing import PrinterSettings, PrintLoop
+from agent.repeats import Repeats
 from agent.situation import Situation
 from agent.status import Status
 from agent.sync import Claimant, Client, Drain, Feed, Listeners, Patience, Report, make_session
@@ -37,8 +38,8 @@ from agent.till import Till, TillSettings
 from agent.views import Part
 from agent.watch import Watch, Watched, WatchedPrinter
 from drivers import registry
-from drivers.base import Kind, Scanner
-from drivers.framing import Framer
+from drivers.base import AnyDriver, Kind, Scanner
+from drivers.framing import Framer, Framing
 from drivers.printers.escpos.errors import LogoError
 from drivers.printers.escpos.profile import Profile, load_profile
 from drivers.printers.escpos.raster import Picture
@@ -141,7 +142,7 @@ def _printer(base: Base, table: PrinterTable) -> PrinterDesk:
     profile = _profile(base, table)
     logo = _logo(base, profile.size(table.width).area)
     settings = PrinterSettings(table.name, profile, table.width, answers, logo, table.lacking)
-    watch, opener = Watch(base.clock), _opener("printer", table)
+    watch, opener = Watch(base.clock), _opener(table)
     loop = PrintLoop(
         settings, lambda: WatchedPrinter(watch, opener), base.queue, base.queue_file, base.status, base.clock
     )
@@ -169,23 +170,39 @@ def make_scanners(base: Base, tills: Mapping[str, Till]) -> list[Worker]:
 
 
 def _scanner(base: Base, table: ScannerTable, till: Till) -> Worker:
-    watch, opener = Watch(base.clock), _opener("scanner", table)
+    watch, driver = Watch(base.clock), registry.find("scanner", table.driver)
+    options = structure(table.options, driver.options)
+    framing = scanner_framing(driver, table)
 
     def emit(scanned: Scanned) -> None:
         till.post(scanned)
 
     def run(stop: threading.Event) -> None:
-        link: Link[Watched[Scanner]] = Link(
-            table.name,
-            lambda: Watched(watch, opener),
-            lambda change: _show_scanner(base, change),
-            base.clock,
-            kind="scanner",
+        use = partial(
+            read_scanner,
+            name=table.name,
+            framer=Framer(framing),
+            emit=emit,
+            clock=base.clock,
+            repeats=Repeats(table.repeat_ms / 1000),
         )
-        use = partial(read_scanner, name=table.name, framer=Framer(), emit=emit, clock=base.clock)
-        link.run(stop, use)
+        with driver.opener(options) as opener:
+            link: Link[Watched[Scanner]] = Link(
+                table.name,
+                lambda: Watched(watch, opener),
+                lambda change: _show_scanner(base, change),
+                base.clock,
+                kind="scanner",
+            )
+            link.run(stop, use)
 
     return _device_worker(base, "scanner", table.name, run, watch)
+
+
+def scanner_framing(driver: AnyDriver, table: ScannerTable) -> Framing:
+    """As the driver expects it, with what config.toml says otherwise."""
+    told = structure(table.framing, Framing)
+    return replace(driver.framing, **{name: getattr(told, name) for name in table.framing})
 
 
 def _device_worker(base: Base, kind: Kind, name: str, run: Run, watch: Watch) -> Worker:
@@ -203,8 +220,8 @@ def _show_scanner(base: Base, change: LinkChanged) -> None:
     base.status.set("scanner", change.device, "ok" if change.up else "down", f"status.{key}")
 
 
-def _opener(kind: Kind, table: ScannerTable | PrinterTable) -> Callable[..., Any]:
-    driver = registry.find(kind, table.driver)
+def _opener(table: PrinterTable) -> Callable[..., Any]:
+    driver = registry.find("printer", table.driver)
     options = structure(table.options, driver.options)
     return lambda: driver.open(options)
 

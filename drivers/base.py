@@ -13,9 +13,13 @@ raises `DeviceGone`, and a printer queue also `DeviceRefused`. Hardware librarie
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+
+from drivers.framing import Framing
 
 Kind = Literal["scanner", "printer"]
 Maturity = Literal["BETA", "STABLE"]
@@ -90,6 +94,20 @@ DeviceT = TypeVar("DeviceT", bound=Device, covariant=True)
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """A device that is there and could be the one that is looked for; `title` is for people, `options` for config.toml."""
+
+    title: str
+    options: Mapping[str, object]
+    listen: Callable[[], Device]
+    """Opens it without keeping it from anybody, where that can be. Raises as `Driver.open` does."""
+
+
+def _nothing_known() -> Iterable[Candidate]:
+    return ()
+
+
+@dataclass(frozen=True)
 class Driver(Generic[OptionsT, DeviceT]):
     """What a driver file declares. `options` is a frozen dataclass; its fields are the driver's keys in config.toml."""
 
@@ -104,6 +122,17 @@ class Driver(Generic[OptionsT, DeviceT]):
     answers: bool = True
     """False: a queue of the system, which takes each write for a whole print job and never has anything to say. It must be
     written nothing but whole jobs: a query, or a fence, would come out as a page of its own."""
+    framing: Framing = field(default_factory=Framing)
+    """Scanners: where a code ends, unless config.toml says otherwise."""
+    session: Callable[[OptionsT], AbstractContextManager[Callable[[], DeviceT]]] | None = None
+    """For a device that calls us: what stays open between two of its lives, as a listening port does. Gives what opens it."""
+
+    candidates: Callable[[], Iterable[Candidate]] = _nothing_known
+    """Scanners: what is there now that this driver could read."""
+
+    def opener(self, options: OptionsT) -> AbstractContextManager[Callable[[], DeviceT]]:
+        """What opens the device, again and again, while the context lasts."""
+        return self.session(options) if self.session else nullcontext(partial(self.open, options))
 
 
 AnyDriver = Driver[Any, Any]

@@ -60,12 +60,12 @@ class Readable(Protocol):
     def close(self) -> None: ...
 
 
-def open_line(options: LineOptions, *, xonxoff: bool = False, rtscts: bool = False) -> Serial:
-    """Open the port for us alone. Raises what is in FOREIGN, and ValueError."""
+def open_line(options: LineOptions, node: str = "", *, xonxoff: bool = False, rtscts: bool = False) -> Serial:
+    """Open the port, or `node`, for us alone. Raises what is in FOREIGN, and ValueError."""
     from serial import Serial
 
     return Serial(
-        options.port,
+        node or options.port,
         options.baudrate,
         options.bytesize,
         options.parity[0].upper(),

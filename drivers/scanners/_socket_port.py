@@ -10,6 +10,8 @@ import socket
 
 from serial.urlhandler import protocol_socket
 
+from drivers.scanners.tcp import keep_alive
+
 
 class SocketPort(protocol_socket.Serial):
     """A TCP connection that reads like a serial port."""
@@ -20,10 +22,7 @@ class SocketPort(protocol_socket.Serial):
         """Connect, and have the system ask after about 20 s of silence whether the scanner is still there."""
         super().open()
         if self._socket is not None:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for name, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 3), ("TCP_KEEPCNT", 3)):
-                if hasattr(socket, name):
-                    self._socket.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+            keep_alive(self._socket)
 
     def close(self) -> None:
         """Close at once."""

@@ -15,6 +15,7 @@ import threading
 import time
 import tty
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, get_args
@@ -24,8 +25,11 @@ import pytest
 from drivers import registry
 from drivers.base import AnyDriver, DeviceError, DeviceGone, DeviceRefused, Kind, Maturity, Printer
 from drivers.printers.usb import open_printer
+from drivers.scanners.hid_keyboard import open_keyboard
+from drivers.scanners.hid_pos import END, open_scanner
 
 from .printers.usb_device import Bus, UsbDevice
+from .scanners.nodes import HidPosScanner, KeyboardScanner, Tree
 
 if TYPE_CHECKING:
     from rig.cups import Cups
@@ -117,6 +121,62 @@ class PtyEnd:
         os.close(slave)
 
 
+class CallingEnd:
+    """A scanner that calls us, again and again until it is let in."""
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._where = free.getsockname()
+        self.options = {"listen": f"127.0.0.1:{self._where[1]}"}
+        self.appear()
+
+    def send(self, data: bytes) -> None:
+        assert self._let_in.wait(5)
+        self._connection.sendall(data)
+
+    def vanish(self) -> None:
+        self._gone.set()
+        if self._let_in.is_set():
+            self._connection.shutdown(socket.SHUT_RDWR)
+        self._caller.join(5)
+
+    def appear(self) -> None:
+        self._gone, self._let_in = threading.Event(), threading.Event()
+        self._caller = threading.Thread(target=self._call, daemon=True)
+        self._caller.start()
+
+    def _call(self) -> None:
+        while not self._gone.wait(0.01):
+            with suppress(OSError), socket.create_connection(self._where) as self._connection:
+                self._let_in.set()
+                self._connection.recv(1)  # until it is hung up on
+            self._let_in.clear()
+
+
+class KeyboardEnd:
+    """A scanner in keyboard mode: it has keys for ASCII and control characters."""
+
+    alphabet = bytes(range(127))
+
+    def __init__(self, folder: Path) -> None:
+        self._scanner = KeyboardScanner(Tree(folder))
+        self.options = {"vendor": "0c2e", "product": "0b61"}
+        self.opener = partial(open_keyboard, system=self._scanner.system)
+        self.send, self.vanish, self.appear = self._scanner.type, self._scanner.pull, self._scanner.plug
+
+
+class HidPosEnd:
+    """A scanner that knows itself where a code ends."""
+
+    end = END
+
+    def __init__(self, folder: Path) -> None:
+        self._scanner = HidPosScanner(Tree(folder))
+        self.options = {"vendor": "0c2e", "product": "0720"}
+        self.opener = partial(open_scanner, system=self._scanner.system)
+        self.send, self.vanish, self.appear = self._scanner.scan, self._scanner.pull, self._scanner.plug
+
+
 class UsbEnd:
     """A printer on an emulated bus."""
 
@@ -167,9 +227,15 @@ class QueueEnd:
 
 # Each is made of a folder of its own, or of the fixture that FIXTURES names.
 FAR_ENDS: dict[tuple[Kind, str], list[Callable[[Any], FarEnd]]] = {
+    ("scanner", "hid_keyboard"): [KeyboardEnd],
+    ("scanner", "hid_pos"): [HidPosEnd],
     ("scanner", "serial_port"): [
         lambda folder: PtyEnd(folder / "port"),
         lambda _: TcpEnd(lambda port: {"port": f"socket://127.0.0.1:{port}"}),
+    ],
+    ("scanner", "tcp"): [
+        lambda _: TcpEnd(lambda port: {"host": "127.0.0.1", "port": port}),
+        lambda _: CallingEnd(),
     ],
     ("printer", "os_queue"): [QueueEnd],
     ("printer", "serial_port"): [lambda folder: PtyEnd(folder / "port", flow="none")],
@@ -260,12 +326,13 @@ def test_silence_is_an_empty_read_in_time(bench: Bench) -> None:
 @ANSWERING
 def test_what_the_device_sends_is_read(bench: Bench) -> None:
     device = bench.open()
-    every = bytes(range(256))
+    every = getattr(bench.far, "alphabet", bytes(range(256)))
+    sent = every + getattr(bench.far, "end", b"")
     bench.far.send(every)
     data, deadline = b"", time.monotonic() + 5
-    while len(data) < len(every) and time.monotonic() < deadline:
+    while len(data) < len(sent) and time.monotonic() < deadline:
         data += device.read(0.2)
-    assert data == every
+    assert data == sent
 
 
 @PRINTERS
@@ -294,7 +361,7 @@ def test_it_opens_again_after_a_replug(bench: Bench) -> None:
     bench.far.appear()
     again = bench.open()
     bench.far.send(b"x")
-    assert again.read(5.0) == b"x"
+    assert again.read(5.0).startswith(b"x")
 
 
 @PRINTERS
@@ -322,10 +389,12 @@ def test_every_descriptor_is_given_back(bench: Bench) -> None:
         return len(list(Path("/proc/self/fd").iterdir()))
 
     bench.open().close()
-    before = descriptors()
+    before, deadline, tick = descriptors(), time.monotonic() + 2, threading.Event()
     for _ in range(5):
         bench.open().close()
-    assert descriptors() == before
+    while descriptors() > before and time.monotonic() < deadline:
+        tick.wait(0.01)  # a far end that we have hung up on may have one more for a moment
+    assert descriptors() <= before
 
 
 def test_the_errors_have_codes_of_their_own() -> None:
