@@ -1,7 +1,7 @@
 """Looks at a slip as a printer will have it, and names what a person would rather know before the customer does.
 
-refused   it does not come out at all: a QR under 4 dots a module, a barcode wider than the paper, no letters
-warning   it comes out, and looks wrong: a word broken, a heading on several lines, a QR under 5 dots
+refused   it does not come out at all: a QR under 4 dots a module, no letters
+warning   it comes out, and looks wrong: a word broken, a heading on several lines, a QR under 5 dots, a code as text
 note      it comes out otherwise than written: by a stand-in, by a letter that we draw, as a picture of the line
 """
 
@@ -17,11 +17,12 @@ from agent.receipt_paper import Model
 from agent.receipt_source import BadInput
 from drivers.printers.escpos.charset import charset
 from drivers.printers.escpos.commands import split
-from drivers.printers.escpos.errors import CodeTooLarge
+from drivers.printers.escpos.encoder import draws
+from drivers.printers.escpos.errors import CannotPrint, CodeTooLarge
 from drivers.printers.escpos.profile import Profile
 from drivers.printers.escpos.qr import qr_module
-from receipt_templates.document import Columns, Document, Element, Qr, Text
-from receipt_templates.layout import lay_out
+from receipt_templates.document import Barcode, Columns, Document, Element, Qr, Text
+from receipt_templates.layout import BarcodeRow, QrRow, lay_out
 from receipt_templates.wrapping import breaks_a_word
 
 Severity = Literal["refused", "warning", "note"]
@@ -53,7 +54,10 @@ def look(document: Document, model: Model) -> Iterator[Finding]:
     try:
         job = model.job(document)
     except BadInput as error:
-        yield Finding("refused", "unprintable", {"reason": str(error.params["reason"])})
+        if isinstance(error.__cause__, CannotPrint):
+            yield Finding("refused", "no_letters", {"chars": _COMMA.join(error.__cause__.chars)})
+        else:
+            yield Finding("refused", "unprintable", {"reason": str(error.params["reason"])})
         job = None
     for element in document.elements:
         yield from _element(element, document, model)
@@ -71,7 +75,10 @@ def _element(element: Element, document: Document, model: Model) -> Iterator[Fin
                 if breaks_a_word(text, room):
                     yield _about("word_broken", text)
         case Qr(payload):
+            yield from _code(QrRow(payload), model)
             yield from _qr(payload, model)
+        case Barcode(payload, kind):
+            yield from _code(BarcodeRow(payload, kind), model)
 
 
 def _text(element: Text, document: Document, model: Model) -> Iterator[Finding]:
@@ -92,6 +99,11 @@ def _text(element: Text, document: Document, model: Model) -> Iterator[Finding]:
 def _room(font: str, model: Model) -> int:
     size = model.profile.size(model.width)
     return size.columns if font == "A" else size.small_columns
+
+
+def _code(row: QrRow | BarcodeRow, model: Model) -> Iterator[Finding]:
+    if not draws(model.profile, model.profile.size(model.width), row):
+        yield _about("code_in_words", row.payload)
 
 
 def _qr(payload: str, model: Model) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from agent.api.admin_socket import AdminUnreachable, call
 from agent.clock import Clock, SystemClock
@@ -130,5 +130,4 @@ def watch(socket: Path, printer: str, job: int) -> Ended:
             break
         tick.wait(_LOOK_EVERY)
         answer = call(socket, question)
-    state: JobState = answer["state"]  # type: ignore[assignment]
-    return Ended(printer, state, str(answer["note"]), job)
+    return Ended(printer, cast(JobState, answer["state"]), str(answer["note"]), job)

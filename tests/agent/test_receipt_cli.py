@@ -283,6 +283,14 @@ def test_lint_draws_glyphs_where_the_printer_takes_them_and_looks_at_ones_own_da
     assert "a word does not fit" in broken.output
 
 
+def test_lint_says_once_what_a_printer_cannot_print(receipt: Call) -> None:
+    words = ("--profile", "TM-U220", "--language", "en", "--no-notes")
+    said = receipt("lint", "sale", *words).output.splitlines()
+    assert len([line for line in said if "refused: the printer has no letters for them: А, " in line]) == 1
+    assert any("warning: the printer draws no such code, it is printed as text: “https" in line for line in said)
+    assert "it is printed as text: “GRAIN-15-7F3A”" in receipt("lint", "coupon", *words).output
+
+
 def test_lint_finds_files_that_nobody_uses(receipt: Call, own: Callable[[str, str], Path]) -> None:
     own("ru/sael.receipt", "x\n")
     folder = own("en/mine.part", "x\n")
@@ -305,7 +313,7 @@ def test_check_says_what_is_wrong_with_receipts(make_config: MakeConfig, own: Ca
     assert check(make_config(logo="/nowhere/logo.png")).exit_code == 78
     ended = check(make_config(templates=own("en/sale.receipt", "Ж\n"), profile="simple", lacking="refuse"))
     assert ended.exit_code == 78
-    assert "no letters for 'Ж'" in ended.stderr
+    assert "refused: the printer has no letters for them: Ж; take another profile" in ended.stderr
 
 
 def test_without_an_agent_it_prints_on_the_printer_itself(

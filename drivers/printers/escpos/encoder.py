@@ -21,7 +21,7 @@ from receipt_templates.document import Align, Document
 from receipt_templates.layout import BarcodeRow, FeedRow, LogoRow, QrRow, Row, Span, TextRow, lay_out, lines
 from receipt_templates.wrapping import wrap
 
-__all__ = ["CannotPrint", "CodeTooLarge", "EncodeError", "encode", "printed_lines"]
+__all__ = ["CannotPrint", "CodeTooLarge", "EncodeError", "draws", "encode", "printed_lines"]
 
 _BOLD, _TALL, _WIDE, _SMALL = 0x08, 0x10, 0x20, 0x01
 _ALIGN = {"left": 0, "center": 1, "right": 2}
@@ -64,14 +64,15 @@ def _rows(document: Document, profile: Profile, size: Size, letters: Spelling) -
     rows = lay_out(document, size.columns, letters.spell, size.small_columns)
     fit: list[Row] = []
     for row, following in zip(rows, [*rows, None][1:], strict=True):
-        if not isinstance(row, QrRow | BarcodeRow) or _draws(row, profile, size):
+        if not isinstance(row, QrRow | BarcodeRow) or draws(profile, size, row):
             fit.append(row)
         elif not (isinstance(following, TextRow) and following.spans[0].text == row.payload):
             fit += [TextRow((Span(0, line),), align="center") for line in wrap(row.payload, size.columns)]
     return fit
 
 
-def _draws(row: QrRow | BarcodeRow, profile: Profile, size: Size) -> bool:
+def draws(profile: Profile, size: Size, row: QrRow | BarcodeRow) -> bool:
+    """True when the code comes out as one; else it is printed as text."""
     if isinstance(row, QrRow):
         return profile.native_qr or profile.pictures
     return profile.barcodes and barcode(row.kind, row.payload, profile.limit(size) or size.dots) is not None
