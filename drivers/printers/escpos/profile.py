@@ -84,10 +84,6 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         width = size.area if self.positions and size.dots - size.area >= CELL_WIDTH else size.dots
         return width if max(self.head, size.dots) > width else None
 
-    def page_of(self, codec: str) -> Page | None:
-        """Where the printer has that page."""
-        return next((page for page in self.pages if page.codec == codec), None)
-
 
 class ProfileError(ValueError):
     """A profile file that is not one; says what and where."""

@@ -67,8 +67,8 @@ def test_signs_get_stand_ins_and_letters_do_not() -> None:
 
 
 @pytest.mark.parametrize(("font", "columns"), [("A", 12), ("B", 9)])
-def test_a_printer_that_learns_prints_the_signs_themselves(font: str, columns: int) -> None:
-    document = Document((Columns("Итого → 2 × 5", "10 ₽", font=font), Progress(5000)), "ru")  # type: ignore[arg-type]
+def test_a_printer_that_learns_prints_the_signs_themselves(font: Font, columns: int) -> None:
+    document = Document((Columns("Итого → 2 × 5", "10 ₽", font=font), Progress(5000)), "ru")
     job = encode(document, load_profile("TM-T88V"), 80)
     assert jobs_of("ESC %", job) == [b"\x1b%\x01", b"\x1b%\x00"]
     lines = on_paper(job, "TM-T88V", 80).text.splitlines()
