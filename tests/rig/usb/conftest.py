@@ -168,8 +168,8 @@ class Till:
 
     def says(self) -> tuple[str, str]:
         """What the status board says of its printer: state and text."""
-        board = self.state()["board"]
-        return (board[-1][1], board[-1][2]) if board else ("", "")
+        state, text = self.state()["board"]
+        return state, text
 
     def end(self) -> None:
         self.machine.ask("end_till", till=self.name)

@@ -2,8 +2,7 @@
 
     python till.py NAME '{"driver": ..., "options": {...}}'        what [[printer]] says in config.toml
 
-The answer to `state` has the history of all jobs as it was stored (time, job, state, note), what the status board said,
-and which writes went into the driver.
+The answer to `state` has the history of all jobs as it was stored (time, job, state, note), and what the status board says.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from typing import Any
 from agent.clock import SystemClock
 from agent.config import Config, Printer, Server, State
 from agent.situation import Situation
+from agent.status import Board
 from agent.wiring import Base, make_printers
 from offline_queue import BeginEpoch, Changed, NewJob, Queue, QueuePrint, Replica
 
@@ -38,10 +38,10 @@ class Till:
         self._queue = Queue.open(self._file, clock)
         self._history: list[tuple[float, int, str, str]] = []
         self._known: dict[int, tuple[str, str]] = {}
-        self._board: list[tuple[float, str, str]] = []
+        self._board = ("", "")
         replica = Replica(folder / "members.db")
         base = Base(config, clock, self._queue, self._file, replica, Situation(replica, None))
-        base.status.subscribe(lambda board: self._heard([(each.state, each.text["en"]) for each in board]))
+        base.status.subscribe(self._heard)
         self._desk = make_printers(base)[NAME]
         self._queue.subscribe(self._changed)
 
@@ -61,7 +61,7 @@ class Till:
         return {
             "jobs": {number: state for number, (state, _) in self._known.items()},
             "history": list(self._history),
-            "board": list(self._board),
+            "board": self._board,
             "restarts": self._desk.worker.restarts,
             "now": time.monotonic(),
         }
@@ -71,6 +71,11 @@ class Till:
         self._desk.worker.stop.set()
         self._desk.worker.join(5)
         self._stop.set()
+
+    def _heard(self, board: Board) -> None:
+        for each in board:
+            if each.part == "printer":
+                self._board = (each.state, each.text["en"])
 
     def _look_after(self) -> None:
         while not self._stop.wait(0.5):
@@ -85,9 +90,6 @@ class Till:
                     self._known[number] = (state, note)
                     self._history.append((time.monotonic(), number, state, note))
         store.close()
-
-    def _heard(self, board: list[tuple[str, str]]) -> None:
-        self._board += [(time.monotonic(), state, text) for state, text in board]
 
 
 def main() -> None:
