@@ -26,11 +26,11 @@ check: venv
 	$(BIN)/lint-imports
 
 test: check
-	tests/rig/debian.sh chromium cups-client cups-daemon curl fonts-dejavu-core shellcheck strace systemd
+	tests/rig/debian.sh chromium cups-client cups-daemon curl fonts-dejavu-core postgresql shellcheck strace systemd
 	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=term
 
 test-full: check
-	tests/rig/debian.sh chromium cups-client cups-daemon curl fonts-dejavu-core shellcheck strace systemd
+	tests/rig/debian.sh chromium cups-client cups-daemon curl fonts-dejavu-core postgresql shellcheck strace systemd
 	$(BIN)/pytest --full -n 2 --dist loadgroup --cov --cov-report=term
 
 bench: venv
@@ -54,6 +54,7 @@ pictures: venv
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra server pyproject.toml --output-file install/requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra server-postgresql pyproject.toml --output-file install/requirements-server-postgresql.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra server --extra os-queue pyproject.toml --output-file install/requirements-os-queue.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra dev pyproject.toml --output-file install/requirements-dev.txt
 

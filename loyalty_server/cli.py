@@ -50,10 +50,15 @@ def main() -> None:
 @click.option("--programme", "programme_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--store", "stores", multiple=True, metavar="ID:NAME", help="A store; may be given again.")
 @click.option("--till", "tills", multiple=True, metavar="STORE:ID", help="A till of a store; may be given again.")
-def init(data: Path, programme_file: Path | None, stores: tuple[str, ...], tills: tuple[str, ...]) -> None:
+@click.option(
+    "--database", "address", metavar="URL", help="postgresql://USER@HOST/NAME; without it SQLite in the folder."
+)
+def init(
+    data: Path, programme_file: Path | None, stores: tuple[str, ...], tills: tuple[str, ...], address: str | None
+) -> None:
     """Make the data folder; run again it adds stores, tills and a programme revision."""
     with _refusals():
-        database, keys = DataFolder(data).create()
+        database, keys = DataFolder(data).create(address)
     with _closing(database), _refusals(), database.writing() as connection:
         setup.add_stores(connection, stores)
         setup.add_tills(connection, tills)

@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -34,6 +35,11 @@ class Keys:
     def programme_public(self) -> bytes:
         """What tills pin at their claim."""
         return Ed25519PrivateKey.from_private_bytes(self.programme).public_key().public_bytes_raw()
+
+    @property
+    def fingerprint(self) -> str:
+        """What a database knows them by; tells nothing about them."""
+        return self._derive("fingerprint").hex() + sha256(self.programme_public).hexdigest()[:16]
 
     def token(self, device_number: int, generation: int) -> bytes:
         """Key of the enrolment tokens of one device."""

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from .rig.cups import cups as cups
+from .rig.postgresql import postgresql as postgresql
 
 CHROMIUM = Path("/usr/bin/chromium")
 
@@ -19,6 +20,7 @@ settings.load_profile("tillmate")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run the sizes that the acceptance lines name")
+    parser.addoption("--kills", type=int, default=60, help="how often the chaos test kills agent or server (make soak)")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -8,13 +8,18 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import func, select
 
 from loyalty_server.storage.database import Database
+
+_LOCK = 0x7411_3A7E  # any number that nobody else locks in this database
 
 
 def upgrade(database: Database) -> None:
     """Apply the steps that are missing, all in one transaction."""
     with database.writing() as connection:
+        if connection.dialect.name == "postgresql":  # several processes may start at once
+            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -13,7 +13,8 @@ from loyalty_server.storage.tables import counters
 def insert_new(connection: Connection, table: Table, values: Mapping[str, object]) -> bool:
     """Insert the row unless its key is there already; tell whether it was inserted."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return connection.execute(insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+    new = insert(table).values(**values).on_conflict_do_nothing()
+    return connection.execute(new, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
 def next_number(connection: Connection, counter: str) -> int:

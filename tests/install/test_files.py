@@ -81,10 +81,11 @@ def test_windows_scripts_are_ascii_and_say_that_they_were_not_run(script: Path) 
     assert "WRITTEN, NOT RUN" in script.read_bytes().decode("ascii")
 
 
-def test_the_locked_requirements_with_printer_queues_are_the_usual_ones_and_more() -> None:
+@pytest.mark.parametrize(("extra", "library"), [("os-queue", "python-escpos"), ("server-postgresql", "psycopg")])
+def test_the_locked_requirements_of_an_extra_are_the_usual_ones_and_more(extra: str, library: str) -> None:
     usual, more = (
         set(re.findall(r"^[\w.-]+==[^ ]+", (REPO / "install" / name).read_text(), flags=re.MULTILINE))
-        for name in ("requirements.txt", "requirements-os-queue.txt")
+        for name in ("requirements.txt", f"requirements-{extra}.txt")
     )
     assert usual < more
-    assert any(line.startswith("python-escpos==") for line in more - usual)
+    assert any(line.startswith(f"{library}==") for line in more - usual)

@@ -1,10 +1,12 @@
-"""A real server on a real socket with real SQLite, and a till that signs, numbers and chains its rows as the agent does."""
+"""A real server on a real socket with a real database, and a till that signs, numbers and chains its rows as the agent does.
+
+Whatever asks for `storage`, and so for a shop or a till, runs twice: on SQLite and on PostgreSQL.
+"""
 
 from __future__ import annotations
 
 import gzip
 import re
-import shutil
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -38,9 +40,10 @@ from loyalty_server.ledger import differences
 from loyalty_server.listener import bind, serve
 from loyalty_server.programmes import publish
 from loyalty_server.storage import tables
-from loyalty_server.storage.database import Database, sqlite_url
+from loyalty_server.storage.database import Database
 
 from .phone import Phone
+from .storages import PostgreSqlStorage, SqliteStorage, Storage
 
 NOON = datetime(2026, 12, 12, 9, 0, tzinfo=UTC)  # 12:00 in Moscow
 
@@ -101,6 +104,7 @@ class Shop:
 
     folder: DataFolder
     front: Front
+    storage: Storage
     clock: SetClock = field(default_factory=SetClock)
     limits: Limits = field(default_factory=Limits)
     said: StringIO = field(default_factory=StringIO)
@@ -111,9 +115,9 @@ class Shop:
         return self.front.url
 
     def start(self) -> None:
-        self.database, self.keys = Database(sqlite_url(self.folder.database_file)), load_keys(self.folder.keys_file)
+        self.database, self.keys = Database(self.folder.address), load_keys(self.folder.keys_file)
         self.programme = load(PROGRAMME, "toml")
-        self.served = Database(sqlite_url(self.folder.database_file), self.patience)
+        self.served = Database(self.folder.address, self.patience)
         server = Server(self.served, self.keys, self.clock, self.url, names_of(self.url), self.limits)
         self.front.app = make_app(server, ConsoleSender(self.said, self.folder.codes_file))
         self.http = requests.Session()
@@ -151,6 +155,11 @@ class Shop:
         with self.database.reading() as tx:
             found = tx.execute(select(*(table.c[name] for name in columns)).order_by(table.c[columns[0]]))
             return [tuple(row) for row in found]
+
+    def everything(self) -> dict[str, list[str]]:
+        """Each line of each table."""
+        with self.database.reading() as tx:
+            return {name: sorted(map(str, tx.execute(select(table)))) for name, table in tables.metadata.tables.items()}
 
     def points(self, member: str) -> int:
         """The balance, which must be the sum of the entries."""
@@ -278,9 +287,22 @@ def front() -> Iterator[Front]:
     front.close()
 
 
-def furnish(folder: DataFolder) -> None:
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def one_storage(request: pytest.FixtureRequest) -> Storage:
+    if request.param == "sqlite":
+        return SqliteStorage()
+    return PostgreSqlStorage(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture
+def storage(one_storage: Storage) -> Iterator[Storage]:
+    yield one_storage
+    one_storage.tidy()
+
+
+def furnish(folder: DataFolder, storage: Storage) -> None:
     """What every test finds: two stores with their tills, and a programme."""
-    database, keys = folder.create()
+    database, keys = folder.create(*storage.words()[1:])
     with database.writing() as tx:
         setup.add_stores(tx, ["S1:First", "S2:Second"])
         setup.add_tills(tx, ["S1:1", "S1:2", "S2:1"])
@@ -289,24 +311,25 @@ def furnish(folder: DataFolder) -> None:
 
 
 @pytest.fixture(scope="session")
-def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def furnished(tmp_path_factory: pytest.TempPathFactory, one_storage: Storage) -> Path:
     """Made once and copied, because migrations take longer than most tests."""
     folder = tmp_path_factory.mktemp("furnished")
-    furnish(DataFolder(folder))
+    furnish(DataFolder(folder), one_storage)
+    one_storage.keep()
     return folder
 
 
 @pytest.fixture
-def make_shop(tmp_path: Path, front: Front, furnished: Path) -> Iterator[Callable[..., Shop]]:
+def make_shop(tmp_path: Path, front: Front, furnished: Path, storage: Storage) -> Iterator[Callable[..., Shop]]:
     shops: list[Shop] = []
 
     def make(*, new: bool = False, **more: object) -> Shop:
         folder = DataFolder(tmp_path / f"server-{len(shops)}")
         if new:
-            furnish(folder)
+            furnish(folder, storage)
         else:
-            shutil.copytree(furnished, folder.path)
-        shops.append(Shop(folder, front, **more))
+            storage.copy(furnished, folder.path)
+        shops.append(Shop(folder, front, storage, **more))
         shops[-1].start()
         return shops[-1]
 

@@ -27,7 +27,7 @@ from loyalty_server.folder import DataFolder
 from loyalty_server.storage import tables
 
 if TYPE_CHECKING:
-    from conftest import Till
+    from conftest import Storage, Till
 
 COMMAND = Path(sys.executable).with_name("tillmate-server")
 PROGRAMME = """
@@ -48,6 +48,7 @@ class Shell:
     """A data folder and the command on it."""
 
     folder: Path
+    storage: Storage
     running: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __call__(self, *words: str, code: int = 0) -> str:
@@ -60,6 +61,8 @@ class Shell:
         file = self.folder.parent / "programme.toml"
         file.write_text(programme)
         words = ("--programme", str(file), "--store", "S1:First", "--till", "S1:1", *more)
+        if not self.folder.exists():
+            words += self.storage.words()
         return self("init", *words, code=code)
 
     def run(self, *words: str) -> tuple[subprocess.Popen[str], str]:
@@ -77,8 +80,8 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    shell = Shell(tmp_path / "data")
+def shell(tmp_path: Path, storage: Storage) -> Iterator[Shell]:
+    shell = Shell(tmp_path / "data", storage)
     yield shell
     for process in shell.running:
         process.kill()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 from loyalty_server.life import Life
@@ -27,8 +26,8 @@ def test_who_has_read_on_from_a_lost_future_begins_anew(
     member = shop.member("1")
     assert not life.begin(shop.database)
     shop.close()
-    backup = shop.folder.path / "backup.db"
-    shutil.copy(shop.folder.database_file, backup)
+    backup = shop.folder.path.with_name("backup")
+    shop.storage.copy(shop.folder.path, backup)
     shop.start()
     till.sell(member=member)
     seen = cursor(till)
@@ -37,7 +36,7 @@ def test_who_has_read_on_from_a_lost_future_begins_anew(
     assert not Life(shop.folder.mark_file).begin(shop.database), "a restart is no restoration"
 
     shop.close()
-    shutil.copy(backup, shop.folder.database_file)
+    shop.storage.put_back(backup, shop.folder)
     shop.start()
     shop.member("2")  # as many changes as before: the number alone would not tell
     assert Life(shop.folder.mark_file).begin(shop.database)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -23,9 +25,21 @@ from loyalty_server.storage.migrate import is_current, upgrade
 from loyalty_server.storage.statements import insert_new, next_number
 from loyalty_server.storage.tables import metadata, settings, stores, tokens
 
+if TYPE_CHECKING:
+    from conftest import Storage
+
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def database(tmp_path: Path, storage: Storage) -> Iterator[Database]:
+    database = Database(storage.empty(tmp_path))
+    upgrade(database)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[Database]:
+    """SQLite alone."""
     database = Database(sqlite_url(tmp_path / "server.db"))
     upgrade(database)
     yield database
@@ -48,14 +62,14 @@ def test_upgrading_twice_changes_nothing(database: Database) -> None:
         assert tx.execute(select(settings.c.value)).scalar_one() == "kept"
 
 
-def test_an_empty_file_is_not_current(tmp_path: Path) -> None:
-    database = Database(sqlite_url(tmp_path / "empty.db"))
+def test_an_empty_database_is_not_current(tmp_path: Path, storage: Storage) -> None:
+    database = Database(storage.empty(tmp_path))
     assert not is_current(database)
     database.close()
 
 
-def test_it_is_power_safe(database: Database) -> None:
-    with database.reading() as tx:
+def test_a_file_is_power_safe(file: Database) -> None:
+    with file.reading() as tx:
         modes = [
             tx.execute(text(f"PRAGMA {name}")).scalar_one() for name in ("journal_mode", "synchronous", "foreign_keys")
         ]
@@ -99,7 +113,7 @@ def test_many_writers_lose_nothing(database: Database) -> None:
         assert next_number(tx, "n") == 161
 
 
-def test_another_process_waits_at_the_same_gate(database: Database, tmp_path: Path) -> None:
+def test_another_process_waits_at_the_same_gate(file: Database, tmp_path: Path) -> None:
     """The child writes while we hold the gate: it must come after us."""
     child = (
         "import sys; from loyalty_server.storage.database import *; "
@@ -107,7 +121,7 @@ def test_another_process_waits_at_the_same_gate(database: Database, tmp_path: Pa
         "with d.writing() as tx: print(next_number(tx, 'n'), flush=True)\n"
         "d.close()"
     )
-    with database.writing() as tx:
+    with file.writing() as tx:
         process = subprocess.Popen(
             [sys.executable, "-c", child, sqlite_url(tmp_path / "server.db")], stdout=subprocess.PIPE, text=True
         )
@@ -126,9 +140,9 @@ def test_a_gate_that_does_not_open_is_said(tmp_path: Path) -> None:
     database.close()
 
 
-def test_a_full_disk_is_said_and_nothing_is_booked(database: Database) -> None:
+def test_a_full_disk_is_said_and_nothing_is_booked(file: Database) -> None:
     def fill() -> None:
-        with database.writing() as tx:
+        with file.writing() as tx:
             pages = tx.execute(text("PRAGMA page_count")).scalar_one()
             tx.execute(text(f"PRAGMA max_page_count={pages}"))
             for number in range(1000):
@@ -136,7 +150,7 @@ def test_a_full_disk_is_said_and_nothing_is_booked(database: Database) -> None:
 
     with pytest.raises(DatabaseBusy):
         fill()
-    with database.reading() as tx:
+    with file.reading() as tx:
         assert tx.execute(select(settings)).all() == []
 
 
@@ -166,6 +180,54 @@ def test_a_folder_is_made_once_and_kept(tmp_path: Path) -> None:
     assert again == keys
     assert (folder.path.stat().st_mode & 0o777, folder.keys_file.stat().st_mode & 0o777) == (0o700, 0o600)
     assert folder.database_file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_another_keys_file_than_the_databases_is_refused(tmp_path: Path, storage: Storage, *, kept: bool) -> None:
+    """A second process with keys of its own would hand out other programmes and tokens."""
+    first, second = DataFolder(tmp_path / "first"), DataFolder(tmp_path / "second")
+    first.path.mkdir()
+    first.create(storage.empty(first.path) if storage.name == "postgresql" else None)[0].close()
+    if storage.name == "sqlite":
+        second.path.mkdir()
+        shutil.copy(first.database_file, second.database_file)
+    if kept:
+        second.path.mkdir(exist_ok=True)
+        save_keys(Keys.new(), second.keys_file)
+    with pytest.raises(NotInitialised, match=r"copy (the one|keys\.json) of its"):
+        second.create(first.address if storage.name == "postgresql" else None)
+    shutil.copy(first.keys_file, second.keys_file)
+    second.create()[0].close()
+    second.open()[0].close()
+
+
+def test_an_address_is_kept_for_the_owner_alone(tmp_path: Path, storage: Storage) -> None:
+    folder = DataFolder(tmp_path / "data")
+    if storage.name == "sqlite":
+        folder.create()[0].close()
+        with pytest.raises(NotInitialised, match=r"has a server\.db: take another folder for .*:\*\*\*@host"):
+            folder.create("postgresql://me:secret@host/name")
+        return
+    folder.create(address := storage.empty(tmp_path))[0].close()
+    assert (folder.address_file.stat().st_mode & 0o777, folder.database_file.exists()) == (0o600, False)
+    folder.create(address)[0].close()
+    with pytest.raises(NotInitialised, match="belongs to another database"):
+        folder.create("postgresql://host/name")
+    assert folder.address == address
+
+
+@pytest.mark.parametrize(
+    "address", ["", "server.db", "mysql://host/name", "sqlite:///x.db", "postgresql+psycopg2://h/n"]
+)
+def test_another_kind_of_address_is_refused(tmp_path: Path, address: str) -> None:
+    with pytest.raises(NotInitialised, match="looks like postgresql://"):
+        DataFolder(tmp_path).create(address)
+    assert not DataFolder(tmp_path).address_file.exists()
+
+
+def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseBusy, match="No such file or directory"):
+        DataFolder(tmp_path).create(f"postgresql://me:secret@/name?host={tmp_path}")
 
 
 @pytest.mark.parametrize(

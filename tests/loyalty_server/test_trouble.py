@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
 from loyalty_server.storage import tables
 
 if TYPE_CHECKING:
@@ -26,7 +24,7 @@ def test_a_database_that_is_held_is_busy_and_then_works(
     shop = make_shop(patience=0.05)
     till = shop.till()
     row = till.row(till.sale())
-    with FileLock(f"{shop.folder.database_file}.lock"):
+    with shop.storage.held(shop.folder):
         response = till.post(row)
         assert (response.status_code, problem_of(response).code) == (503, "busy")
         assert response.headers["retry-after"] == "1"
@@ -37,7 +35,7 @@ def test_a_database_that_is_held_is_busy_and_then_works(
 def test_a_customer_sees_a_page_and_not_a_problem(make_shop: Callable[..., Shop], phone_at: type[Phone]) -> None:
     shop = make_shop(patience=0.05)
     phone = phone_at(shop, "en").open(f"/E/{shop.till().token()}")
-    with FileLock(f"{shop.folder.database_file}.lock"):
+    with shop.storage.held(shop.folder):
         phone.submit(**GOOD)
     assert (phone.status, phone.text) == (503, "That did not work Please try again in a minute.")
     assert "style-src" in phone.headers["content-security-policy"]
