@@ -28,8 +28,9 @@ from agent.print_decisions import PrintDecisions
 from agent.service import notify, watchdog_seconds
 from agent.situation import Situation
 from agent.sync.programme import ProgrammeBook
+from agent.sync_wiring import SyncParts, make_sync
 from agent.threads import Worker, end
-from agent.wiring import Base, make_backend, make_printers, make_scanners, make_sync, make_tills, till_worker
+from agent.wiring import Base, make_backend, make_printers, make_scanners, make_tills, till_worker
 from loyalty.errors import TillmateError
 from offline_queue import Changed, Queue, Replica
 
@@ -149,7 +150,7 @@ def build(config: Config, clock: Clock) -> App:
 
 
 def _assemble(base: Base, undo: ExitStack) -> App:
-    tills, printers, sync = make_tills(base), make_printers(base), make_sync(base)
+    tills, printers, sync = make_tills(base), make_printers(base), make_sync(_sync_parts(base))
     scanners = make_scanners(base, tills)
     for till in tills.values():
         base.situation.subscribe(till.refresh)
@@ -189,6 +190,19 @@ def _assemble(base: Base, undo: ExitStack) -> App:
     for worker in groups.starting():
         worker.ended = app.end
     return app
+
+
+def _sync_parts(base: Base) -> SyncParts:
+    return SyncParts(
+        server=base.config.server,
+        folder=base.config.folder,
+        clock=base.clock,
+        queue=base.queue,
+        open_reader=base.open_reader,
+        replica=base.replica,
+        situation=base.situation,
+        status=base.status,
+    )
 
 
 def _take_kept_programme(base: Base, who: identity.Identity) -> None:

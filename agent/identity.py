@@ -5,6 +5,7 @@ with the same key and gets the same answer. Both files belong to their owner alo
 
     identity.json       device, store, tills, epoch of the queue, and all keys
     claim.key           the private key while the claim is not answered yet
+    data.keys           the keys that what is personal in queue.db is sealed with, the present one last
     machine.id          only where the system has no machine id of its own
 """
 
@@ -32,7 +33,10 @@ _KEY_BYTES = 32
 
 
 class IdentityDamaged(TillmateError):
-    """identity.json or claim.key cannot be read: restore it, or remove it and claim the device again. Exit 65."""
+    """identity.json, claim.key or data.keys cannot be read: restore it, or (not data.keys) remove it and claim again.
+
+    Exit 65.
+    """
 
     code: ClassVar[str] = "identity_damaged"
 
@@ -52,14 +56,15 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     programme_key: bytes
     token_key: bytes
     ident_key: bytes
+    claimed_with: str = ""  # digest of the code that made this identity
 
     def __repr__(self) -> str:
         """Without the keys: a log or a traceback may show it."""
         return f"Identity(device={self.device!r}, store={self.store.id!r}, epoch={self.epoch!r})"
 
 
-def from_claim(reply: ClaimReply, private_key: bytes, machine: str) -> Identity:
-    """The identity that the server has given to this key. Raises ValueError for keys that are none."""
+def from_claim(reply: ClaimReply, private_key: bytes, machine: str, code: str = "") -> Identity:
+    """The identity that the server has given to this key, for that code. Raises ValueError for keys that are none."""
     return Identity(
         device=reply.device,
         device_number=reply.device_number,
@@ -73,7 +78,13 @@ def from_claim(reply: ClaimReply, private_key: bytes, machine: str) -> Identity:
         programme_key=_key(reply.programme_key),
         token_key=from_base64(reply.token_key),
         ident_key=from_base64(reply.ident_key),
+        claimed_with=code_digest(code),
     )
+
+
+def code_digest(code: str) -> str:
+    """By what a claim code is known again without being kept."""
+    return hashlib.sha256(code.replace("-", "").strip().upper().encode()).hexdigest()[:32] if code else ""
 
 
 def load(folder: Path) -> Identity | None:
@@ -107,6 +118,23 @@ def claim_key(folder: Path) -> bytes:
         return _key(path.read_text(encoding="ascii"))
     except (ValueError, OSError) as error:
         raise IdentityDamaged(f"{path}: {error}", file=path.name) from error
+
+
+def data_keys(folder: Path) -> tuple[bytes, ...]:
+    """The keys to what is personal in queue.db, the present one last; the first one is made when there is none.
+
+    Raises IdentityDamaged: without the right key nothing in the queue can be read, so a new one is no help.
+    """
+    path = folder / "data.keys"
+    if not path.exists():
+        write_private(path, to_base64(os.urandom(_KEY_BYTES)).encode() + b"\n")
+    try:
+        keys = tuple(_key(line) for line in path.read_text(encoding="ascii").split())
+    except (ValueError, OSError) as error:
+        raise IdentityDamaged(f"{path}: {error}", file=path.name) from error
+    if not keys:
+        raise IdentityDamaged(f"{path}: no key in it", file=path.name)
+    return keys
 
 
 def new_key() -> bytes:

@@ -9,6 +9,7 @@ from agent.checkout import Known
 from loyalty import member
 from loyalty.quote import MemberState
 from loyalty.wire import Sale
+from offline_queue import Depth
 
 
 class Found(Protocol):
@@ -36,18 +37,21 @@ class Members(Protocol):
 class OwnSales(Protocol):
     """The queue, read-only."""
 
+    def depth(self) -> Depth:
+        """Where the queue stands."""
+        ...
+
     def own_sales(self, member: str, after_seq: int) -> list[Sale]:
-        """Own sales of a member behind a row."""
+        """Own sales of a member behind a row of the present epoch."""
         ...
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """For one thread. `epoch` is the numbering of the rows that the replica speaks of."""
+    """For one thread. The replica speaks of rows by epoch and number; the queue says which epoch is the present one."""
 
     members: Members
     sales: OwnSales
-    epoch: str
 
     def find(self, card: str) -> Known | None:
         """The member who holds the card, or None when this store does not know him."""
@@ -55,6 +59,16 @@ class Lookup:
         if found is None:
             return None
         state = found.state
-        for sale in self.sales.own_sales(found.member, found.counted_in(self.epoch)):
+        for sale in self._own(found):
             state = member.apply(state, sale)
         return Known(found.member, found.greeting, state)
+
+    def _own(self, found: Found) -> list[Sale]:
+        """Own sales that the replica does not hold, all numbered by one and the same epoch."""
+        epoch = self.sales.depth().epoch
+        while True:
+            sales = self.sales.own_sales(found.member, found.counted_in(epoch or ""))
+            present = self.sales.depth().epoch
+            if present == epoch:
+                return sales
+            epoch = present  # it began in between

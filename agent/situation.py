@@ -39,7 +39,6 @@ class Situation:
         claim = Claim(
             store=identity.store.id,
             tills=frozenset(till.id for till in identity.tills),
-            epoch=identity.epoch,
             enrolment_url=identity.enrolment_url,
             token_key=TokenKey(identity.token_key, identity.device_number, identity.token_generation),
             members=self._replica.reader(identity.ident_key),

@@ -79,7 +79,6 @@ class Claim:
 
     store: str
     tills: frozenset[str]
-    epoch: str
     enrolment_url: str
     token_key: TokenKey
     members: Members
@@ -130,7 +129,7 @@ class Effects:
         if claim is None or claim is self._claim:
             return
         self._claim = claim
-        self._lookup = Lookup(claim.members, self._reader, claim.epoch)
+        self._lookup = Lookup(claim.members, self._reader)
         self._tokens = TokenSource(claim.token_key, self._writer, self._clock)
         self._trouble.recognised(self._till in claim.tills)
 

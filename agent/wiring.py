@@ -22,7 +22,6 @@ from agent.config import Config
 from agent.config import Printer as PrinterTable
 from agent.config import Scanner as ScannerTable
 from agent.health import Health
-from agent.identity import Identity
 from agent.link import Link, read_scanner
 from agent.messages import LinkChanged, Scanned
 from agent.own_templates import Own, Slips, TemplatesUnreadable, read_templates
@@ -31,8 +30,6 @@ from agent.printing import PrinterSettings, PrintLoop
 from agent.repeats import Repeats
 from agent.situation import Situation
 from agent.status import Status
-from agent.sync import Claimant, Client, Drain, Feed, Listeners, Patience, Report, make_session
-from agent.sync.retry import Bell
 from agent.threads import Run, Worker
 from agent.till import Till, TillSettings
 from agent.views import Part
@@ -224,64 +221,6 @@ def _opener(table: PrinterTable) -> Callable[..., Any]:
     driver = registry.find("printer", table.driver)
     options = structure(table.options, driver.options)
     return lambda: driver.open(options)
-
-
-@dataclass(frozen=True)
-class Sync:
-    """The two threads that talk to the server, and what they report to."""
-
-    feed: Feed
-    drain: Drain
-    report: Report
-
-
-def make_sync(base: Base) -> Sync:
-    """Claim, programme, members, delivery."""
-    config, clock, queue = base.config, base.clock, base.queue
-    who = base.situation.identity
-    report = Report(base.status, clock)
-    if who is None:
-        report.programme("warning", "missing")
-
-    def connect(device: Identity | None) -> Client:
-        return Client(config.server.url, clock, make_session(), device)
-
-    drain = Drain(
-        writer=queue,
-        open_reader=base.open_reader,
-        connect=connect,
-        report=report,
-        clock=clock,
-        patience=Patience(Bell(clock)),
-        identity=who,
-    )
-
-    def on_claimed(device: Identity) -> None:
-        base.situation.on_claimed(device)
-        drain.identified(device)
-
-    feed = Feed(
-        folder=config.folder,
-        claimant=Claimant(folder=config.folder, code=config.server.claim_code, server=connect(None), writer=queue),
-        replica=base.replica,
-        open_reader=base.open_reader,
-        connect=connect,
-        listeners=Listeners(
-            on_claimed, base.situation.on_programme, base.situation.on_members, lambda: _devices(base.status)
-        ),
-        report=report,
-        clock=clock,
-        patience=Patience(Bell(clock)),
-        every=config.server.sync_seconds,
-        identity=who,
-    )
-    report.when_recovered(feed.wake)
-    report.when_recovered(drain.wake)
-    return Sync(feed, drain, report)
-
-
-def _devices(status: Status) -> dict[str, str]:
-    return {part.name: part.state for part in status.snapshot() if part.part in ("printer", "scanner")}
 
 
 def make_backend(base: Base, tills: Mapping[str, Till], health: Health, decisions: PrintDecisions) -> Backend:

@@ -2,32 +2,27 @@
 
 Key first, then the claim, then the epoch in the queue, then identity.json: whichever reply or power is lost in between,
 the same step can be made again and ends in the same identity.
+
+A device that was shut out, or copied, is claimed again with another code. Its queue may be full then: it goes on under a
+new epoch, which the till has begun before it asks, so that what was not delivered comes along.
 """
 
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from agent import __version__, identity
 from agent.identity import Identity
-from agent.sync.errors import ServerUnreachable
+from agent.sync.errors import EpochTaken, ServerUnreachable
+from agent.sync.queue_access import Writer, carried_out
 from loyalty.wire import ClaimReply, ClaimRequest
-from offline_queue import BeginEpoch, QueueFull
+from offline_queue import BeginEpoch, EpochAgreed, Handover, NewEpoch
 
 log = logging.getLogger(__name__)
-
-PATIENCE_WITH_DISK = 30.0
-
-
-class Writer(Protocol):
-    """The queue's way in."""
-
-    def submit(self, operation: BeginEpoch, /) -> Future[None]:
-        """Carry it out."""
-        ...
 
 
 class Claims(Protocol):
@@ -35,6 +30,14 @@ class Claims(Protocol):
 
     def claim(self, request: ClaimRequest) -> ClaimReply:
         """Become a device."""
+        ...
+
+
+class Handovers(Protocol):
+    """The queue, as far as a claim needs to see it."""
+
+    def handover(self) -> Handover | None:
+        """The epoch that the server has not agreed to yet."""
         ...
 
 
@@ -52,6 +55,10 @@ class Claimant:
         """Whether there is anything to claim with."""
         return bool(self._code)
 
+    def has_code_after(self, known: Identity) -> bool:
+        """Whether there is another code than the one that made this identity."""
+        return self.has_code and identity.code_digest(self._code) != known.claimed_with
+
     def claim(self) -> Identity:
         """One attempt, or the identity that an earlier one has made already.
 
@@ -60,24 +67,43 @@ class Claimant:
         known = identity.load(self._folder)
         if known is not None:
             return known
+        claimed = self._ask("")
+        carried_out(self._writer, BeginEpoch(claimed.device, claimed.epoch))
+        return self._keep(claimed)
+
+    def claim_again(self, queue: Handovers) -> Identity:
+        """One attempt to become a device once more, with the queue as it is. Raises as `claim` does."""
+        handover = queue.handover()
+        epoch = handover.epoch if handover else carried_out(self._writer, NewEpoch("claimed"))
+        try:
+            claimed = self._ask(epoch)
+        except EpochTaken:
+            claimed = self._ask("")  # our name for it has been used; the server chooses one
+        if claimed.epoch == epoch:
+            self._keep(claimed)
+        carried_out(self._writer, EpochAgreed(claimed.epoch))
+        return self._keep(claimed)
+
+    def _ask(self, epoch: str) -> Identity:
         key = identity.claim_key(self._folder)
         machine = identity.machine_id(self._folder)
         request = ClaimRequest(
-            code=self._code, public_key=identity.public_key(key), machine=machine, version=__version__
+            code=self._code, public_key=identity.public_key(key), machine=machine, version=__version__, epoch=epoch
         )
         reply = self._server.claim(request)
         try:
-            claimed = identity.from_claim(reply, key, machine)
+            return identity.from_claim(reply, key, machine, self._code)
         except ValueError as error:
             raise ServerUnreachable(f"an answer to the claim with bad keys: {error}", "reply") from error
-        self._begin(claimed)
+
+    def _keep(self, claimed: Identity) -> Identity:
         identity.save(self._folder, claimed)
         log.info("claimed device=%s store=%s epoch=%s", claimed.device, claimed.store.id, claimed.epoch)
         return claimed
 
-    def _begin(self, claimed: Identity) -> None:
-        begun = self._writer.submit(BeginEpoch(claimed.device, claimed.epoch))
-        try:
-            begun.result(PATIENCE_WITH_DISK)
-        except TimeoutError as error:
-            raise QueueFull("the disk is too slow to begin the queue") from error
+
+def note_epoch(folder: Path, epoch: str) -> None:
+    """The server has agreed to another epoch of the device whose identity is kept there."""
+    known = identity.load(folder)
+    if known is not None and known.epoch != epoch:
+        identity.save(folder, msgspec.structs.replace(known, epoch=epoch))

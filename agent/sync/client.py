@@ -1,14 +1,15 @@
 """The calls of protocol section 1, with typed messages in and typed errors out. One thread, one client.
 
-Each request carries a token signed with the device key, 60 seconds long and bound to the host. A server whose clock
-differs says so; the client learns the offset, signs again and remembers it.
+Each request carries a token signed with the device key, 60 seconds long and bound to the host. It is signed by the
+server's clock, which every good answer tells; a server that refuses a token for its time says what time it is, and the
+request is signed again.
 """
 
 from __future__ import annotations
 
 import gzip
+import ssl
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -18,13 +19,16 @@ from urllib3.exceptions import ProtocolError
 
 from agent.clock import Clock
 from agent.identity import Identity
-from agent.sync.errors import NotAuthorised, ServerUnreachable
-from agent.sync.replies import Answer, clock_of, read, refusal
+from agent.sync.errors import NotAuthorised, Reason, ServerUnreachable
+from agent.sync.replies import Answer, clock_of, date_of, read, refusal
+from agent.sync.server_clock import ServerClock
 from loyalty.jws import sign_request
 from loyalty.wire import (
     ChangesPage,
     ClaimReply,
     ClaimRequest,
+    EpochReply,
+    EpochRequest,
     EventBatch,
     EventReply,
     Heartbeat,
@@ -41,6 +45,7 @@ LARGEST_REPLY = 32 << 20
 
 _CHUNK = 1 << 16
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_OUT_OF_TIME = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _PORTS = {"http": 80, "https": 443}
 
 T = TypeVar("T")
@@ -54,19 +59,20 @@ class Client:
     """Speaks to one server as one device; without an identity it can only claim one."""
 
     def __init__(
-        self, base_url: str, clock: Clock, session: requests.Session, identity: Identity | None = None
+        self,
+        base_url: str,
+        clock: Clock,
+        session: requests.Session,
+        identity: Identity | None = None,
+        server_clock: ServerClock | None = None,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._host = _host(base_url)
         self._clock = clock
         self._session = session
         self._identity = identity
-        self._offset = timedelta()
-
-    @property
-    def offset(self) -> timedelta:
-        """How far the server's clock is ahead of ours, as far as we had to learn."""
-        return self._offset
+        self.server_clock = server_clock or ServerClock(clock)
+        """The server's time, as far as it is known."""
 
     def close(self) -> None:
         """Drop the connection."""
@@ -75,6 +81,10 @@ class Client:
     def claim(self, request: ClaimRequest) -> ClaimReply:
         """Become a device. Raises ServerUnreachable, ServerBusy, NotAuthorised, ServerRejected, as every call does."""
         return read(self._call("POST", "/v1/devices", body=msgspec.json.encode(request)), ClaimReply)
+
+    def open_epoch(self, wish: EpochRequest) -> EpochReply:
+        """Let the queue go on under a new epoch. Raises EpochTaken too."""
+        return read(self._call("POST", "/v1/devices/epochs", body=msgspec.json.encode(wish)), EpochReply)
 
     def programmes(self, known: str) -> tuple[Programmes, str] | None:
         """The signed programmes with their ETag; None = still those that go with the ETag `known`."""
@@ -88,13 +98,15 @@ class Client:
         return read(self._call("GET", "/v1/members/changes", params={"since": since} if since else {}), ChangesPage)
 
     def events(self, batch: EventBatch) -> EventReply:
-        """Deliver rows. Raises Gap, Fork and TooLarge too."""
+        """Deliver rows. Raises Gap, Fork, EpochUnknown and TooLarge too."""
         packed = gzip.compress(msgspec.json.encode(batch), compresslevel=1, mtime=0)
         return read(self._call("POST", "/v1/events", body=packed, headers={"Content-Encoding": "gzip"}), EventReply)
 
     def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
         """Say how this device is."""
-        return read(self._call("POST", "/v1/heartbeat", body=msgspec.json.encode(heartbeat)), HeartbeatReply)
+        reply = read(self._call("POST", "/v1/heartbeat", body=msgspec.json.encode(heartbeat)), HeartbeatReply)
+        self.server_clock.learn(reply.at)
+        return reply
 
     def _call(
         self,
@@ -113,19 +125,22 @@ class Client:
             server_time = clock_of(answer)
             if server_time is None or self._identity is None:
                 break
-            self._offset = server_time - self._clock.now()
+            self.server_clock.learn(server_time)
         else:
             raise NotAuthorised("the server does not accept its own time", "clock")
         if answer.status in (200, 201, 304):
+            date = date_of(answer)
+            if date is not None:
+                self.server_clock.hint(date)
             return answer
-        raise refusal(answer, self._clock.now())
+        raise refusal(answer, self.server_clock.now())
 
     def _headers(self, body: bytes | None) -> dict[str, str]:
         headers = {"Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         if self._identity is not None:
-            now = self._clock.now() + self._offset
+            now = self.server_clock.now()
             token = sign_request(self._identity.private_key, self._identity.device, self._host, now)
             headers["Authorization"] = f"Bearer {token}"
         return headers
@@ -148,7 +163,8 @@ class Client:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, headers, body)
         except requests.exceptions.SSLError as error:
-            raise ServerUnreachable(f"the connection is not safe: {error}", "tls") from error
+            reason: Reason = "tls_time" if _by_time(error) else "tls"
+            raise ServerUnreachable(f"the connection is not safe: {error}", reason) from error
         except requests.exceptions.RequestException as error:
             hung_up = any(isinstance(cause, ProtocolError) for cause in error.args)
             raise (_HungUp if hung_up else ServerUnreachable)(f"{type(error).__name__}: {error}", "network") from error
@@ -161,6 +177,18 @@ class Client:
             if len(body) > LARGEST_REPLY or self._clock.monotonic() > deadline:
                 raise ServerUnreachable(f"a reply without end: {len(body)} bytes so far", "reply")
         return bytes(body)
+
+
+def _by_time(error: BaseException) -> bool:
+    """Whether a certificate is refused because it is not valid yet or any more: then a clock may be wrong."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError) and cause.verify_code in _OUT_OF_TIME:
+            return True
+        reasons = [each for each in cause.args if isinstance(each, BaseException)]
+        inner = getattr(cause, "reason", None)
+        cause = inner if isinstance(inner, BaseException) else reasons[0] if reasons else cause.__cause__
+    return False
 
 
 def _host(base_url: str) -> str:

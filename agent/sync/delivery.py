@@ -1,119 +1,158 @@
 """One step of the delivery: read rows, send them, judge the reply, settle what is done.
 
 A row is done only up to the watermark of a well-formed reply for this device and epoch that has a verdict for every row
-up to there. Whatever else comes back leaves everything as it was, and the same rows go out again; the server tells them
-from new ones by their number and hash. Where the delivery stands is kept in memory only: the file's watermark and the
-server know it anyway.
+up to there. Whatever else comes back leaves everything as it was, and the very same batch goes out again; the server tells
+its rows from new ones by their number and hash.
+
+What the server says            what follows
+gap                             send from the row that it waits for; what is kept no longer begins a new epoch
+fork, or more booked than we have  a new epoch (see `agent.sync.turn`)
+too large                       half as much from now on
+a refusal of the batch          halve it until the row that is meant stands alone; that one is put aside, and travels
+                                without its content, so that its neighbours need not wait for a person
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from concurrent.futures import Future
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from agent.identity import Identity
-from agent.sync.errors import Fork, Gap, ServerUnreachable, TooLarge
-from agent.sync.report import Halt
-from loyalty.wire import MAX_BATCH, EventBatch, EventReply
-from offline_queue import Depth, QueueFull, SettleRows, StoredRow, first_broken
-from offline_queue.transaction import Operation
+from agent.sync.batches import Batches
+from agent.sync.errors import EpochUnknown, Fork, Gap, ServerRejected, ServerUnreachable, TooLarge
+from agent.sync.queue_access import Rows, Writer, carried_out
+from agent.sync.turn import Epochs, Turn
+from loyalty.wire import EventBatch, EventReply, Heartbeat, HeartbeatReply
+from offline_queue import Depth, MarkDamaged, Quarantine, SettleRows, StoredRow
 
-ResultT = TypeVar("ResultT")
+log = logging.getLogger(__name__)
 
-PATIENCE_WITH_DISK = 30.0
-"""Seconds for the queue's writer to note an answer."""
 MOST_GAPS = 3
 """Answers of `gap` without any progress between them, before the server is given a pause."""
+_REFUSALS = (400, 413, 422)
 
 
-class Writer(Protocol):
-    """The queue's way in."""
-
-    def submit(self, operation: Operation[ResultT], /) -> Future[ResultT]:
-        """Carry it out."""
-        ...
-
-
-class Rows(Protocol):
-    """The queue, read-only."""
-
-    def depth(self) -> Depth:
-        """Where the queue stands."""
-        ...
-
-    def rows(self, first: int, limit: int) -> list[StoredRow]:
-        """Rows in order from seq `first` on."""
-        ...
-
-    def hash_before(self, seq: int) -> bytes:
-        """What that row must follow."""
-        ...
-
-    def close(self) -> None:
-        """Give the file back."""
-        ...
-
-
-class Events(Protocol):
+class Server(Epochs, Protocol):
     """The server, as far as rows go."""
 
     def events(self, batch: EventBatch) -> EventReply:
         """Deliver rows."""
-        ...
 
 
 class Delivery:
-    """The delivery of one epoch's rows."""
+    """The delivery of a queue's rows, epoch by epoch. For one thread."""
 
-    def __init__(self, identity: Identity, server: Events, rows: Rows, writer: Writer) -> None:
+    def __init__(
+        self, identity: Identity, server: Server, rows: Rows, writer: Writer, turn: Turn | None = None
+    ) -> None:
         self._identity = identity
         self._server = server
         self._rows = rows
         self._writer = writer
-        self._next = rows.depth().watermark + 1
+        self._turn = turn or Turn(identity, server, rows, writer)
+        self._epoch = ""
+        self._batches = Batches(rows, 1)
         self._furthest = 0
-        self._size = MAX_BATCH
         self._gaps = 0
-        self.halted: Halt | None = None
-        """Set when nothing may be sent any more until a person has looked."""
+        self._damage: set[tuple[str, int]] = set()
+        self.sent = 0
+        """Rows that have been settled by this object."""
 
     def step(self) -> bool:
         """Send at most one batch; tell whether to go on at once. Raises what the server, or the queue, has against it."""
-        batch = self._rows.rows(self._next, self._size)
-        if not batch or self.halted:
-            return False
-        if first_broken(batch, self._identity.epoch, self._rows.hash_before(self._next)):
-            self.halted = "broken_row"
-            return False
-        try:
-            reply = self._server.events(EventBatch(self._identity.epoch, tuple(row.to_wire() for row in batch)))
-        except Fork:
-            self.halted = "fork"
-            return False
-        except Gap as gap:
-            self._go_back(gap.expect)
+        depth = self._rows.depth()
+        if not depth.agreed:
+            self._turn.agree(depth)
             return True
-        except TooLarge:
-            if len(batch) == 1:
-                raise
-            self._size = len(batch) // 2
+        self._enter(depth)
+        batch = self._batches.next()
+        if batch is None:
+            if depth.pending:
+                self._turn.begin("damaged")  # a number that no row has: what stands behind it goes on elsewhere
+            return depth.pending > 0
+        self._note_damage(batch)
+        try:
+            reply = self._server.events(EventBatch(self._epoch, tuple(row.to_wire() for row in batch)))
+        except ServerRejected as refused:
+            self._refused(batch, refused, depth)
             return True
         return self._settle(batch, reply)
+
+    def judge(self, beat: Heartbeat, reply: HeartbeatReply) -> None:
+        """Compare what the server has booked, as it said to a heartbeat, with what we have. Raises as `step` does."""
+        depth = self._rows.depth()
+        if not depth.agreed or depth.epoch != beat.epoch:
+            return
+        self._enter(depth)
+        if reply.watermark is None:
+            if "open_epoch" in reply.commands:
+                self._remind(depth)
+        elif "open_epoch" in reply.commands or reply.watermark > depth.last_seq:
+            self._turn.begin("restored")
+        elif self._is_other(reply):
+            self._turn.begin("fork")
+        elif reply.watermark < beat.last_seq - beat.pending:  # not what is settled by now: more may have gone since
+            self._batches.begin(reply.watermark + 1)
+
+    def _is_other(self, reply: HeartbeatReply) -> bool:
+        """Whether the last row that is booked is another one than ours of that number."""
+        mine = self._rows.rows(reply.watermark or 0, 1) if reply.watermark and reply.last_hash else []
+        return bool(mine) and mine[0].seq == reply.watermark and mine[0].hash.hex() != reply.last_hash
+
+    def _enter(self, depth: Depth) -> None:
+        """The epoch may be another one since the last step."""
+        if depth.epoch != self._epoch:
+            self._epoch = depth.epoch or ""
+            self._batches.begin(depth.watermark + 1)
+            self._furthest, self._gaps = depth.watermark, 0
+
+    def _note_damage(self, batch: Sequence[StoredRow]) -> None:
+        for row in batch:
+            if row.kind == "damaged" and (self._epoch, row.seq) not in self._damage:
+                self._damage.add((self._epoch, row.seq))
+                if carried_out(self._writer, MarkDamaged(row.seq, "delivery")):
+                    log.error("row damaged seq=%d", row.seq)
+
+    def _refused(self, batch: Sequence[StoredRow], refused: ServerRejected, depth: Depth) -> None:
+        match refused:
+            case Gap():
+                self._go_back(refused.expect)
+            case Fork():
+                self._turn.begin("fork", refused)
+            case EpochUnknown():
+                self._remind(depth)
+            case _ if refused.problem.status in _REFUSALS and self._batches.halve(
+                too_large=isinstance(refused, TooLarge)
+            ):
+                log.warning("batch refused code=%s rows=%d", refused.problem.code, len(batch))
+            case _ if refused.problem.status in _REFUSALS and self._batches.may_be_given_up(refused):
+                log.error("row refused seq=%d code=%s", batch[0].seq, refused.problem.code)
+                carried_out(self._writer, Quarantine(batch[0].seq, refused.problem))
+                self._batches.begin(batch[0].seq)
+            case _:
+                raise refused
+
+    def _remind(self, depth: Depth) -> None:
+        """The server has forgotten the epoch: it gets it again, with all rows that are kept."""
+        self._turn.remind(depth)
+        self._batches.begin(1)
 
     def _go_back(self, expect: int) -> None:
         """The server was restored from a backup, or never got an earlier batch: send again from there."""
         self._gaps += 1
-        if not 1 <= expect < self._next or self._gaps > MOST_GAPS:
+        if not 1 <= expect < self._batches.first or self._gaps > MOST_GAPS:
             self._gaps = 0  # after a pause it may speak of gaps again
-            raise ServerUnreachable(f"gap with expect={expect} for a batch from {self._next} on", "reply")
-        self._next = expect
+            raise ServerUnreachable(f"gap with expect={expect} for a batch from {self._batches.first} on", "reply")
+        self._batches.begin(expect)
+        if self._batches.next() is None:
+            self._turn.begin("pruned")
 
     def _settle(self, batch: Sequence[StoredRow], reply: EventReply) -> bool:
-        if reply.device == self._identity.device and reply.epoch == self._identity.epoch:
+        if reply.device == self._identity.device and reply.epoch == self._epoch:
             if reply.watermark > self._rows.depth().last_seq:
-                self.halted = "restored"
-                return False
+                self._turn.begin("restored")
+                return True
             if self._covers(batch, reply):
                 self._done(min(reply.watermark, batch[-1].seq), reply)
                 return True
@@ -127,12 +166,9 @@ class Delivery:
 
     def _done(self, last: int, reply: EventReply) -> None:
         verdicts = tuple(verdict for verdict in reply.verdicts if verdict.seq <= last)
-        noted = self._writer.submit(SettleRows(self._identity.epoch, last, verdicts))
-        try:
-            noted.result(PATIENCE_WITH_DISK)
-        except TimeoutError as error:
-            raise QueueFull("the disk is too slow to note the server's answer") from error
-        self._next = last + 1
-        self._size = min(MAX_BATCH, self._size * 2)
+        carried_out(self._writer, SettleRows(self._epoch, last, verdicts))
+        self._batches.delivered(last)
         if last > self._furthest:
+            self.sent += last - self._furthest
             self._furthest, self._gaps = last, 0
+            self._turn.progress()

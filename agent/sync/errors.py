@@ -6,7 +6,9 @@ TillmateError
 ├── NotAuthorised          longest wait at once, own alarm: 401, 403
 └── ServerRejected         a refusal by our server, with its problem: never the same again by itself
     ├── Gap                409: go on at `expect`
-    ├── Fork               409: stop sending and call store IT
+    ├── Fork               409: go on under a new epoch
+    ├── EpochUnknown       409: open the epoch first
+    ├── EpochTaken         409: open it under another name
     ├── Gone               410: the cursor is void, refill the replica
     └── TooLarge           413: halve the batch
 """
@@ -18,7 +20,7 @@ from typing import Literal
 from loyalty.errors import TillmateError
 from loyalty.wire import Problem
 
-Reason = Literal["network", "tls", "reply", "server"]
+Reason = Literal["network", "tls", "tls_time", "reply", "server"]
 
 
 class ServerUnreachable(TillmateError):
@@ -77,6 +79,18 @@ class Fork(ServerRejected):
     """The server holds other rows under these numbers."""
 
     code = "fork"
+
+
+class EpochUnknown(ServerRejected):
+    """The server has not opened this epoch, or has lost it with a backup that was put back."""
+
+    code = "epoch_unknown"
+
+
+class EpochTaken(ServerRejected):
+    """The epoch is closed, or another device's."""
+
+    code = "epoch_taken"
 
 
 class Gone(ServerRejected):

@@ -14,7 +14,18 @@ from typing import TypeVar
 
 import msgspec
 
-from agent.sync.errors import Fork, Gap, Gone, NotAuthorised, ServerBusy, ServerRejected, ServerUnreachable, TooLarge
+from agent.sync.errors import (
+    EpochTaken,
+    EpochUnknown,
+    Fork,
+    Gap,
+    Gone,
+    NotAuthorised,
+    ServerBusy,
+    ServerRejected,
+    ServerUnreachable,
+    TooLarge,
+)
 from loyalty.errors import TillmateError
 from loyalty.wire import Problem
 
@@ -44,11 +55,12 @@ def read(answer: Answer, shape: type[T]) -> T:
 
 
 def refusal(answer: Answer, now: datetime) -> TillmateError:
-    """What an unsuccessful answer means."""
+    """What an unsuccessful answer means. `now` is for a date in Retry-After where the answer itself has none."""
     problem = _problem(answer)
     if answer.status in (429, 503):
         return ServerBusy(
-            f"the server answers {answer.status}", retry_after(answer.headers.get("retry-after", ""), now)
+            f"the server answers {answer.status}",
+            retry_after(answer.headers.get("retry-after", ""), date_of(answer) or now),
         )
     if answer.status in (401, 403):
         return NotAuthorised(
@@ -70,22 +82,37 @@ def refusal(answer: Answer, now: datetime) -> TillmateError:
 def clock_of(answer: Answer) -> datetime | None:
     """The server's time, when it answers that the clocks differ."""
     problem = _problem(answer) if answer.status == 401 else None
-    return problem.server_time if problem and problem.code == "clock" else None
+    return (problem.server_time or date_of(answer)) if problem and problem.code == "clock" else None
+
+
+def date_of(answer: Answer) -> datetime | None:
+    """When the server says that it answered."""
+    return _date(answer.headers.get("date", ""))
 
 
 def retry_after(value: str, now: datetime) -> float:
     """Seconds to wait by a Retry-After header, in seconds or as a date; 0 for nothing or nonsense, at most an hour."""
     if value.strip().isascii() and value.strip().isdigit():
         return min(float(value[:9]), LONGEST_PAUSE)
+    at = _date(value)
+    return 0.0 if at is None else min(max((at - now).total_seconds(), 0.0), LONGEST_PAUSE)
+
+
+_KNOWN: Mapping[str, Callable[[Problem], ServerRejected]] = {
+    "gap": Gap,
+    "fork": Fork,
+    "epoch_unknown": EpochUnknown,
+    "epoch_taken": EpochTaken,
+    "refill": Gone,
+}
+
+
+def _date(value: str) -> datetime | None:
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
-        return 0.0
-    aware = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return min(max((aware - now).total_seconds(), 0.0), LONGEST_PAUSE)
-
-
-_KNOWN: Mapping[str, Callable[[Problem], ServerRejected]] = {"gap": Gap, "fork": Fork, "refill": Gone}
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _problem(answer: Answer) -> Problem | None:

@@ -1,4 +1,7 @@
-"""One round of news for a claimed till: programme, members until complete, heartbeat."""
+"""One round of news for a claimed till: heartbeat, programme, members until complete.
+
+The heartbeat comes first, because it tells a till that was restored, or copied, before it sells on.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from agent.sync.report import Report
 from loyalty.jws import BadSignature
 from loyalty.programme import Programme, ProgrammeError
 from loyalty.wire import ChangesPage, Heartbeat, HeartbeatReply, Programmes
-from offline_queue import Depth, ReplicaWriter
+from offline_queue import Depth, Handover, ReplicaWriter
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,10 @@ class Depths(Protocol):
         """Where the queue stands."""
         ...
 
+    def handover(self) -> Handover | None:
+        """The epoch that the server has not agreed to yet."""
+        ...
+
     def close(self) -> None:
         """Give the file back."""
         ...
@@ -60,6 +67,7 @@ class Listeners:
     on_claimed: Callable[[Identity], None]
     on_programme: Callable[[Programme], None]
     on_members: Callable[[], None]
+    on_heartbeat: Callable[[Heartbeat, HeartbeatReply], None]
     health: Callable[[], Mapping[str, str]]
     """For the heartbeat: device name -> state word."""
 
@@ -98,9 +106,9 @@ class Rounds:
     def go(self, stop: threading.Event) -> None:
         """One round. Raises what the server has against it."""
         self._announce()
+        self._heartbeat()
         self._programme()
         self._members(stop)
-        self._heartbeat()
         self._report.reached("feed")
 
     def _announce(self) -> bool:
@@ -155,19 +163,21 @@ class Rounds:
         if self._last_heartbeat is not None and timedelta() <= now - self._last_heartbeat < HEARTBEAT:
             return
         depth = self._shelf.queue.depth()
-        reply = self._server.heartbeat(
-            Heartbeat(
-                epoch=self._identity.epoch,
-                last_seq=depth.last_seq,
-                last_hash=depth.last_hash.hex(),
-                pending=depth.pending,
-                oldest_pending_at=depth.oldest_at,
-                version=__version__,
-                programme_revision=self._told.header.revision if self._told else None,
-                devices=dict(self._listeners.health()),
-                at=now,
-            )
+        beat = Heartbeat(
+            epoch=depth.epoch or self._identity.epoch,
+            last_seq=depth.last_seq,
+            last_hash=depth.last_hash.hex(),
+            pending=depth.pending,
+            oldest_pending_at=depth.oldest_at,
+            version=__version__,
+            programme_revision=self._told.header.revision if self._told else None,
+            devices=dict(self._listeners.health()),
+            at=now,
+            opened=depth.opened,
+            instance=depth.instance,
         )
+        reply = self._server.heartbeat(beat)
         self._last_heartbeat = now
+        self._listeners.on_heartbeat(beat, reply)
         if "fetch_programme" in reply.commands:
             self._etag = ""

@@ -108,7 +108,7 @@ def claim(tmp_path: Path) -> Claim:
     writer.apply(ChangesPage(changes=(member,), next="c1", complete=True, includes=Included(epoch="e1", seq=0)))
     writer.close()
     tills, token_key = frozenset({"1"}), TokenKey(TOKEN_KEY, 7, 1)
-    return Claim("S1", tills, "e1", "https://example.org", token_key, replica.reader(IDENT_KEY))
+    return Claim("S1", tills, "https://example.org", token_key, replica.reader(IDENT_KEY))
 
 
 @pytest.fixture

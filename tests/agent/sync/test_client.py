@@ -104,7 +104,7 @@ def test_a_wrong_clock_is_learnt_from_the_server(
     client.changes(None)
 
     assert central.requests == ["/v1/members/changes"] * 3
-    assert abs(client.offset - offset) < timedelta(seconds=30)
+    assert abs(client.server_clock.offset - offset) < timedelta(seconds=30)
 
 
 def test_a_server_that_never_likes_the_time_is_an_alarm(client: Client, central: Central) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -152,43 +151,6 @@ def test_a_batch_that_is_too_large_is_halved(store: Store, central: Central, dra
     assert exact(store, central)
     assert central.requests[:3] == ["/v1/events"] * 3
     assert len(central.requests) < 20
-
-
-def test_a_fork_stops_the_delivery_and_says_so(
-    store: Store, central: Central, drain: Drain, during: During, watch: Watch
-) -> None:
-    central.epoch = "another epoch"
-    store.sell(2)
-    with during(drain.run):
-        central.until(lambda seen: len(seen.requests) == 1)
-        store.sell(1)
-        drain.wake()
-        watch.until("queue", "This queue was copied, sending has stopped, receipts waiting: 3. Call store IT.")
-    assert watch.now("queue")[0] == "down"
-    assert central.requests == ["/v1/events"]
-    assert store.reader.depth().pending == 3
-
-
-def test_a_queue_from_an_old_backup_stops_the_delivery(
-    store: Store, central: Central, drain: Drain, during: During, watch: Watch
-) -> None:
-    store.sell(2)
-    rows = [row.to_wire() for row in store.reader.rows(1, 10)]
-    central.rows = {1: rows[0], 2: rows[1], 3: rows[1]}
-    central.hashes = {seq: bytes.fromhex(rows[seq - 1].hash) if seq else bytes(32) for seq in (0, 1, 2)}
-    with during(drain.run):
-        watch.until("queue", "The queue comes from an old backup")
-    assert store.reader.depth().pending == 2
-
-
-def test_a_damaged_row_is_not_sent(store: Store, central: Central, drain: Drain, during: During, watch: Watch) -> None:
-    store.sell(3)
-    with sqlite3.connect(store.path) as other:
-        other.execute("UPDATE outbox SET body = CAST(replace(body, '50000', '90000') AS BLOB) WHERE seq = 2")
-    other.close()
-    with during(drain.run):
-        watch.until("queue", "A receipt in the queue is damaged")
-    assert central.rows == {}
 
 
 def test_no_server_is_a_normal_day(store: Store, central: Central, drain: Drain, during: During, watch: Watch) -> None:

@@ -20,7 +20,7 @@ from agent.sync.retry import Bell
 from loyalty.codes import ident
 from loyalty.programme import Programme
 from loyalty.quote import MemberState
-from loyalty.wire import ChangesPage, MemberChange, Programmes
+from loyalty.wire import ChangesPage, Heartbeat, HeartbeatReply, MemberChange, Programmes
 from offline_queue import Reader, Replica, ReplicaReader
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Rig:
         self.claimed: list[Identity] = []
         self.revisions: list[int] = []
         self.balances: list[int | None] = []  # of the first member, each time that there was news of members
+        self.replies: list[tuple[Heartbeat, HeartbeatReply]] = []
         self.changed = threading.Condition()
 
     def heard(self, identity: Identity | None = None, programme: Programme | None = None) -> None:
@@ -84,6 +85,7 @@ class Rig:
                 on_claimed=lambda identity: self.heard(identity=identity),
                 on_programme=lambda programme: self.heard(programme=programme),
                 on_members=lambda: self.balances.append(balance(self.replica, 1)),
+                on_heartbeat=lambda beat, reply: self.replies.append((beat, reply)),
                 health=lambda: {"counter": "ok"},
             ),
             report=self.report,
@@ -358,7 +360,7 @@ def test_a_till_comes_back_from_a_day_offline_at_once(
     rig: Rig, central: Central, during: During, identity: Identity, page: Page, watch: Watch, report: Report
 ) -> None:
     woken = threading.Event()
-    report.when_recovered(woken.set)
+    report.when_recovered(lambda _: woken.set())
     central.pages = {"": page(member(1, 100), next="a"), "a": page(next="a")}
     central.faults = deque(["refuse"] * 3)
     with during(rig.feed(identity).run):
