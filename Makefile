@@ -42,7 +42,7 @@ bench: venv
 	$(RUN) benchmarks/printing.py
 
 soak: venv
-	$(BIN)/pytest tests/end_to_end/chaos/test_chaos.py --kills 2000 --timeout 0
+	$(BIN)/pytest tests/end_to_end/chaos/test_chaos.py --kills 2000
 
 test-service: venv
 	tests/rig/service.sh

@@ -74,7 +74,7 @@ def shop(short_path: Path) -> Iterator[Shop]:
         made.close()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(4 * 3600)  # of make soak; each wait inside has its own limit
 def test_exactly_once(shop: Shop, pytestconfig: pytest.Config, proof: Callable[[str], None]) -> None:
     kills = int(pytestconfig.getoption("--kills"))
     token = register_token(shop)
