@@ -8,6 +8,7 @@ chain, durable before anybody is told. members.db is a replica that can be throw
 """
 
 from offline_queue.ballast import Room
+from offline_queue.care import Care
 from offline_queue.delivery import DeliveryState, ForgetAttempts, NoteAttempt
 from offline_queue.enrolments import QueueEnrolment
 from offline_queue.epochs import BeginEpoch, EpochAgreed, Handover, NewEpoch
@@ -25,6 +26,7 @@ from offline_queue.errors import (
     UnknownJob,
     UnknownRow,
 )
+from offline_queue.opening import Claimed, open_queue
 from offline_queue.outbox import MarkDamaged, Quarantine, RejectedRow, RetryRow, SettleRows
 from offline_queue.prepare import mark_suspect
 from offline_queue.print_jobs import Job, JobState, NewJob, QueuePrint, SetJob
@@ -40,7 +42,9 @@ from offline_queue.writer import Changed, Queue
 
 __all__ = [
     "BeginEpoch",
+    "Care",
     "Changed",
+    "Claimed",
     "CommitSale",
     "Committed",
     "Conflict",
@@ -91,4 +95,5 @@ __all__ = [
     "UnknownRow",
     "first_broken",
     "mark_suspect",
+    "open_queue",
 ]

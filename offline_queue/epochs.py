@@ -20,7 +20,9 @@ from offline_queue.rows import read, selecting
 from offline_queue.tokens import COUNTERS
 from offline_queue.transaction import QueueState, Transaction
 
-Reason = Literal["lost", "damaged", "restored", "fork"]
+Reason = Literal["lost", "damaged", "restored", "fork", "pruned", "moved", "claimed"]
+"""`lost`, `damaged`: the file; `restored`: an old copy of it was put back; `fork`: the server knows other rows; `pruned`: it
+wants rows that are deleted here; `moved`, `claimed`: another PC, or another registration."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,11 @@ class BeginEpoch:
 
 @dataclass(frozen=True)
 class NewEpoch:
-    """The server knows other rows of the present epoch, or more of them: go on in a new one. The result is its name."""
+    """The present epoch cannot be gone on with: begin a new one. The result is its name.
+
+    What is not settled is written again in it by and by (`reissue`); after `pruned` all that is still here. Token counters
+    begin anywhere, because an old copy of the file may not know which of them were used in this hour.
+    """
 
     reason: Reason
 
@@ -74,9 +80,9 @@ class NewEpoch:
         hand_over(transaction, self.reason, state.epoch, state.last_seq - state.base, state.last_hash)
         epoch = _new_name()
         transaction.run(
-            "UPDATE queue_state SET watermark = last_seq, last_hash = ?,"
-            " reissued = CASE WHEN reissued < base THEN reissued ELSE watermark END",
-            (GENESIS,),
+            "UPDATE queue_state SET watermark = last_seq, last_hash = ?, next_token = ?, reissued ="
+            " CASE WHEN ? THEN min(pruned, last_seq) WHEN reissued < base THEN reissued ELSE watermark END",
+            (GENESIS, secrets.randbelow(COUNTERS), self.reason == "pruned"),
         )
         _begin(transaction, state, epoch)
         return epoch
@@ -84,9 +90,10 @@ class NewEpoch:
 
 @dataclass(frozen=True)
 class EpochAgreed:
-    """The server has opened the present epoch, by this name."""
+    """The server has opened the present epoch, by this name, and for this device if it is another one now."""
 
     epoch: str
+    device: str | None = None
 
     def apply(self, transaction: Transaction) -> None:
         """Another name than the one proposed means to hash all its rows anew. Raises QueueUnclaimed."""
@@ -98,6 +105,7 @@ class EpochAgreed:
             transaction.run(
                 "UPDATE queue_state SET epoch = ?, last_hash = ?", (self.epoch, self._chain(transaction, state))
             )
+        transaction.run("UPDATE queue_state SET device = ifnull(?, device)", (self.device,))
         transaction.run("DELETE FROM handover")
 
     def _chain(self, transaction: Transaction, state: QueueState) -> bytes:
@@ -122,6 +130,14 @@ def hand_over(
     transaction.run(
         "INSERT INTO handover (id, reason, old_epoch, last_seq, last_hash, begun_at) VALUES (1, ?, ?, ?, ?, ?)",
         (reason, old_epoch, last_seq, last_hash, stamp(transaction.now)),
+    )
+
+
+def tell_end(transaction: Transaction, old_epoch: str, last_seq: int, last_hash: bytes) -> None:
+    """Complete what the server is told of the epoch before, once that is known."""
+    transaction.run(
+        "UPDATE handover SET last_seq = ?, last_hash = ? WHERE old_epoch = ? AND last_seq IS NULL",
+        (last_seq, last_hash, old_epoch),
     )
 
 

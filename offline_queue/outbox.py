@@ -161,9 +161,10 @@ class MarkDamaged:
 
 def mark_damaged(transaction: Transaction, number: int, reason: str) -> bool:
     """Whether that was not known of the row with this running number."""
-    if transaction.one("SELECT 1 FROM outbox WHERE seq = ?", (number,)) is None:
+    found = transaction.one("SELECT kind FROM outbox WHERE seq = ?", (number,))
+    if found is None:
         raise UnknownRow(f"there is no row {number}", seq=number)
-    if transaction.one("SELECT 1 FROM damaged WHERE seq = ?", (number,)):
+    if found[0] == "damaged" or transaction.one("SELECT 1 FROM damaged WHERE seq = ?", (number,)):
         return False
     transaction.run(
         "INSERT INTO damaged (seq, reason, found_at) VALUES (?, ?, ?)", (number, reason, stamp(transaction.now))

@@ -27,6 +27,8 @@ from offline_queue.version import APPLICATION, VERSION
 
 log = logging.getLogger(__name__)
 
+_MOST_MARKS = 3
+
 
 class Clock(Protocol):
     """The part of a clock that the queue uses."""
@@ -50,18 +52,24 @@ def lock_file(path: Path) -> FileLock:
 
 def mark_suspect(path: Path) -> None:
     """Somebody met damage: the next start reads the whole file before it trusts it."""
-    with suppress(OSError):
-        _suspect(path).touch(mode=0o600)
-
-
-def is_suspect(path: Path) -> bool:
-    """Whether it is marked."""
-    return _suspect(path).exists()
+    with suppress(OSError), _suspect(path).open("ab") as file:
+        file.write(b"!")
 
 
 def clear_suspect(path: Path) -> None:
-    """It has been read, or is another file now."""
+    """All rows have been read since, and are good, or it is another file now."""
     _suspect(path).unlink(missing_ok=True)
+
+
+def _check_suspect(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises QueueDamaged; also when damage is met again and again, and reading the file does not show it."""
+    try:
+        marks = _suspect(path).stat().st_size
+    except FileNotFoundError:
+        return
+    if marks > _MOST_MARKS:
+        raise QueueDamaged(f"{path.name}: damage was met {marks} times", file=path.name, reason="suspect")
+    store.check(connection, path)
 
 
 def _suspect(path: Path) -> Path:
@@ -88,9 +96,7 @@ def prepare(connection: sqlite3.Connection, path: Path, clock: Clock, epoch: str
     """
     with store.translated(path):
         fresh = _ours(connection, path)
-        if is_suspect(path):
-            store.check(connection, path)
-            clear_suspect(path)
+        _check_suspect(connection, path)
         _migrate(connection)
         if not fresh:
             _glance(connection, path)

@@ -58,11 +58,16 @@ def selecting_job(statement: str) -> str:
     return statement.replace("$job", _COLUMNS)
 
 
+def place_of_job(printer: str, created_at: str) -> tuple[object, ...]:
+    """To what the sealed document of a job is bound."""
+    return ("job", printer, created_at)
+
+
 def read_job(values: Sequence[Any], keys: Keyring) -> Job:
     """A job from $job; one whose document the disk has spoiled has an empty one. Raises QueueSealed."""
     job_id, printer, document, sealed_by, sale_id, state, note, created_at, changed_at = values
     try:
-        plain = keys.open(document, sealed_by, "job", printer, created_at)
+        plain = keys.open(document, sealed_by, *place_of_job(printer, created_at))
     except Spoiled:
         plain = b""
     return Job(job_id, printer, plain, sale_id, state, note, created_at, changed_at)
@@ -73,7 +78,7 @@ def add(transaction: Transaction, job: NewJob) -> int:
     transaction.need_room()
     transaction.printers.add(job.printer)
     now = transaction.now.isoformat()
-    document = transaction.keys.seal(job.document, "job", job.printer, now)
+    document = transaction.keys.seal(job.document, *place_of_job(job.printer, now))
     return transaction.run(
         "INSERT INTO print_jobs (printer, document, sealed_by, sale_id, state, created_at, changed_at)"
         " VALUES (?, ?, ?, ?, 'queued', ?, ?)",

@@ -6,9 +6,10 @@ The same event keeps its id and its sale; the origin lets the server see that it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-from loyalty.wire import Origin
+from loyalty.chain import GENESIS
+from loyalty.wire import SCHEMA, Origin
 from offline_queue.outbox import NewRow, append_row, stamp
 from offline_queue.rows import NOTHING, StoredRow, damaged, hash_at, read, selecting, verified
 from offline_queue.transaction import Transaction
@@ -17,8 +18,8 @@ SLICE: Final = 50
 """Rows in one transaction: some milliseconds."""
 
 _OLD_ROWS = selecting("""
-SELECT outbox.seq, damaged.seq, outbox.seq - ?, $row FROM outbox LEFT JOIN damaged USING (seq)
-WHERE outbox.seq > ? AND outbox.seq <= ? ORDER BY outbox.seq LIMIT ?
+SELECT damaged.seq, outbox.seq - ?, $row FROM outbox LEFT JOIN damaged USING (seq)
+WHERE outbox.seq > ? AND outbox.seq <= ? ORDER BY outbox.seq
 """)
 
 
@@ -32,36 +33,48 @@ class ReissueRows:
         reissued, pruned = transaction.one("SELECT reissued, pruned FROM queue_state") or (0, 0)
         if reissued >= state.base:
             return False
-        epoch, base, end = _epoch_behind(transaction, reissued)
-        last = _again(transaction, epoch, base, max(reissued, min(pruned, end)), end)
+        old = _epoch_behind(transaction, reissued)
+        after = max(reissued, min(pruned, old.end))
+        last = min(after + SLICE, old.end)
+        _again(transaction, old, after, last)
         transaction.run("UPDATE queue_state SET reissued = ?", (last,))
         return True
 
 
-def _epoch_behind(transaction: Transaction, number: int) -> tuple[str, int, int]:
-    """Name, base and last running number of the earlier epoch to which the next row belongs."""
+class _Epoch(NamedTuple):
+    name: str
+    base: int
+    end: int
+
+
+def _epoch_behind(transaction: Transaction, number: int) -> _Epoch:
+    """The earlier epoch to which the row behind this number belongs."""
     epochs = transaction.connection.execute("SELECT epoch, base FROM epochs ORDER BY id").fetchall()
     ends = [base for _, base in epochs[1:]]
-    return next((epoch, base, end) for (epoch, base), end in zip(epochs[:-1], ends, strict=True) if end > number)
+    spans = (_Epoch(epoch, base, end) for (epoch, base), end in zip(epochs[:-1], ends, strict=True))
+    return next(span for span in spans if span.end > number)
 
 
-def _again(transaction: Transaction, epoch: str, base: int, after: int, end: int) -> int:
-    """Write the next rows behind `after` again; returns the number of the last one that is done."""
-    found = transaction.connection.execute(_OLD_ROWS, (base, after, end, SLICE + 1)).fetchall()
-    rows = [_read(transaction, each) for each in found]
-    behind: StoredRow | bytes | None = None
-    if len(found) > SLICE:
-        behind = rows.pop()
-    else:
-        behind = (transaction.one("SELECT last_hash FROM handover WHERE old_epoch = ?", (epoch,)) or (None,))[0]
-    previous = hash_at(transaction.connection, after, base)
-    for (number, *_), row in zip(found, verified(rows, epoch, previous, behind), strict=False):
-        _reissue(transaction, number, row, Origin(epoch, row.seq))
-    return end if len(found) <= SLICE else int(found[-2][0])
+def _again(transaction: Transaction, old: _Epoch, after: int, last: int) -> None:
+    """Write the rows behind `after` up to `last` again; one that is not there any more is told as damaged."""
+    found = [
+        _read(transaction, each) for each in transaction.connection.execute(_OLD_ROWS, (old.base, after, last + 1))
+    ]
+    rows = [row for row in found if row.seq + old.base <= last]
+    behind: StoredRow | bytes | None = found[-1] if len(found) > len(rows) and last < old.end else None
+    if last == old.end:
+        behind = (transaction.one("SELECT last_hash FROM handover WHERE old_epoch = ?", (old.name,)) or (None,))[0]
+    good = {row.seq: row for row in verified(rows, old.name, hash_at(transaction.connection, after, old.base), behind)}
+    for seq in range(after - old.base + 1, last - old.base + 1):
+        _reissue(transaction, seq + old.base, good.get(seq) or _gone(seq), Origin(old.name, seq))
 
 
-def _read(transaction: Transaction, found: tuple[object, ...]) -> StoredRow:
-    _, marked, *values = found
+def _gone(seq: int) -> StoredRow:
+    return StoredRow(seq, "", "damaged", "", NOTHING, SCHEMA, GENESIS)
+
+
+def _read(transaction: Transaction, found: tuple[Any, ...]) -> StoredRow:
+    marked, *values = found
     row = read(values, transaction.keys)
     return row if marked is None else damaged(row)
 

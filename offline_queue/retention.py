@@ -73,7 +73,8 @@ def _delete(transaction: Transaction, pruned: int, end: int) -> None:
         (pruned, end),
     )
     transaction.run("DELETE FROM rejected WHERE seq > ? AND seq <= ? AND corrected IS NOT NULL", (pruned, end))
-    transaction.run("UPDATE queue_state SET pruned = ?, pruned_hash = ?", (end, last))
+    transaction.run("DELETE FROM damaged WHERE seq > ? AND seq <= ?", (pruned, end))
+    transaction.run("UPDATE queue_state SET damaged = damaged - changes(), pruned = ?, pruned_hash = ?", (end, last))
 
 
 @dataclass(frozen=True)

@@ -150,11 +150,15 @@ def first_broken(rows: Iterable[StoredRow], epoch: str, previous: bytes = GENESI
 def verified(
     rows: Sequence[StoredRow], epoch: str, previous: bytes, behind: StoredRow | bytes | None
 ) -> Iterator[StoredRow]:
-    """The rows as they may be sent. `behind` is the row after the last one, or the hash that is known of the last one."""
+    """The rows as they may be sent. `behind` is the row after the last one, or the hash that is known of the last one.
+
+    Nothing is known of what a row behind a hole must follow, so it is taken as it is.
+    """
+    last = rows[0].seq - 1 if rows else 0
     for row, after in zip(rows, [*rows[1:], behind], strict=False):  # without rows there is nothing behind them
-        good = _judge(row, epoch, previous, after)
+        good = _judge(row, epoch, previous, after) if row.seq == last + 1 else row
         yield good
-        previous = good.hash
+        previous, last = good.hash, good.seq
 
 
 def _judge(row: StoredRow, epoch: str, previous: bytes, after: StoredRow | bytes | None) -> StoredRow:

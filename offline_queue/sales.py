@@ -61,12 +61,13 @@ def read_sale(values: Sequence[Any], keys: Keyring) -> StoredSale:
     """A sale from what SALE_BY_ID selects. Raises RowSpoiled, QueueSealed."""
     sale_id, request_hash, answer, sealed_by, seq, job_id = values
     try:
-        return StoredSale(sale_id, request_hash, keys.open(answer, sealed_by, *_place(sale_id)), seq, job_id)
+        return StoredSale(sale_id, request_hash, keys.open(answer, sealed_by, *place_of_sale(sale_id)), seq, job_id)
     except Spoiled as error:
         raise RowSpoiled(f"the disk has spoiled the answer to sale {sale_id}", sale=sale_id) from error
 
 
-def _place(sale_id: str) -> tuple[object, ...]:
+def place_of_sale(sale_id: str) -> tuple[object, ...]:
+    """To what the sealed answer of a sale is bound."""
     return ("sale", sale_id)
 
 
@@ -125,6 +126,11 @@ class KeptSale:
     job_id: int | None
 
 
+def known_sale(transaction: Transaction, sale_id: str) -> bool:
+    """Whether the sale is stored, with or without its row."""
+    return transaction.one("SELECT 1 FROM sales WHERE sale_id = ?", (sale_id,)) is not None
+
+
 def receipt_known(transaction: Transaction, receipt: str) -> bool:
     """Whether there is a sale of this paper receipt."""
     plain = transaction.state().sealed_by == PLAIN
@@ -134,7 +140,7 @@ def receipt_known(transaction: Transaction, receipt: str) -> bool:
 def keep_sale(transaction: Transaction, sale: KeptSale, number: int) -> None:
     """Store it beside the row with this running number."""
     keys = transaction.keys
-    answer = keys.seal(sale.answer, *_place(sale.sale_id))
+    answer = keys.seal(sale.answer, *place_of_sale(sale.sale_id))
     transaction.run(
         "INSERT INTO sales (seq, sale_id, request_hash, receipt, member, answer, sealed_by, job_id)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -21,7 +21,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from filelock import FileLock
 
@@ -145,6 +145,32 @@ class Queue:
                 raise QueueFull(f"{INBOX} operations are waiting for the disk", waiting=INBOX) from error
         return future
 
+    def carry_out_now(self, operation: Operation[ResultT]) -> ResultT:
+        """Carry it out in this thread; before `run` only. Raises what the operation raises, and what SQLite means."""
+        with store.translated(self._path):
+            ((result,), _) = self._commit([_Request(operation, Future())])
+        done: ResultT = result
+        return done
+
+    @property
+    def epoch(self) -> str | None:
+        """The present epoch; before `run` only."""
+        with store.translated(self._path):
+            (epoch,) = self._connection.execute("SELECT epoch FROM queue_state").fetchone()
+        return None if epoch is None else str(epoch)
+
+    def whose(self, device: str, epoch: str) -> Literal["ours", "nobody", "older", "foreign"]:
+        """Whether the file goes on where that claim stands; `older`: an old one of the same device. Before `run` only."""
+        with store.translated(self._path):
+            state = self._connection.execute("SELECT device, epoch, last_seq FROM queue_state").fetchone()
+            known = {name for (name,) in self._connection.execute("SELECT epoch FROM epochs")}
+            known |= {name for (name,) in self._connection.execute("SELECT old_epoch FROM handover")}
+        if epoch in known:
+            return "ours"  # and it knows better than the claim how far we are
+        if state[1:] == (None, 0):
+            return "nobody"
+        return "older" if state[0] == device else "foreign"
+
     def run(self, stop: threading.Event) -> None:
         """Write until `stop`, then finish what has been handed in and close the file. Raises QueueDamaged."""
         try:
@@ -164,8 +190,12 @@ class Queue:
             self._closed = True
         while not self._inbox.empty():
             self._inbox.get_nowait().future.set_exception(QueueClosed("the queue is closed"))
-        self._connection.close()
+        self.let_go()
         self._lock.release()
+
+    def let_go(self) -> None:
+        """Close the file and keep its lock."""
+        self._connection.close()
 
     def _take(self) -> list[_Request]:
         """What waits in the inbox, at most a group; an empty list after a quiet while."""
