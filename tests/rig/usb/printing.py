@@ -17,7 +17,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from agent.print_patience import USUAL
+from agent.printing.patience import USUAL
 from drivers.printers.escpos.encoder import encode
 from drivers.printers.escpos.paper import draw
 from drivers.printers.escpos.profile import load_profile
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from conftest import Figures, Machine, Printer, Till, Until
 
 BACK_WITHIN = 3.0
+LATE_ANSWERS_END = 2.0  # how long the agent lets answers to earlier receipts pass, by its own choice
 HEAD = 8
 LINK = "https://loyalty.example.org/e/4f9d2c7ab0e14d55a1b6c83f2d7e90515ac3be7718f24d6089?s=0042&t=01"
 WAYS = {"usb": ("usb", "default"), "usblp": ("usblp", "default"), "numbers": ("usb", "TM-T88V")}
@@ -166,7 +167,7 @@ def test_cyrillic_qr_and_cut_arrive(desk: Desk) -> None:
 @on("usb", "usblp")
 def test_a_pulled_cable_costs_a_doubt_and_no_restart(desk: Desk, after: int | str, back: float) -> None:
     # Answers to questions look alike: before the next receipt those that may come late are waited for.
-    pull_and_plug(desk, after, back, wait=USUAL.late_fences_end)
+    pull_and_plug(desk, after, back, wait=LATE_ANSWERS_END)
 
 
 @pytest.mark.parametrize("after", [1, 64, 700, "the last"])

@@ -20,6 +20,7 @@ from usb_device import UsbPrinter
 
 Json = Any
 PORT = Path("/dev/virtio-ports/rig")
+LOGS = Path("/run")
 UNIT = Path("/mnt/tillmate.service")
 GROUPS = "dialout,lp,input"  # as install.sh has it
 NOT_FOR_A_PROCESS = "Type|NotifyAccess|ExecStart|Restart.*|Watchdog.*|Timeout.*|SyslogIdentifier|User|WorkingDirectory"
@@ -30,9 +31,15 @@ class Till:
 
     def __init__(self, name: str, printer: dict[str, object]) -> None:
         command = ["python3", "-P", "/mnt/guest/till.py", name, json.dumps(printer)]
-        self._process = subprocess.Popen(
-            [*in_the_sandbox(f"till-{name}"), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self._log = LOGS / f"till-{name}.log"
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(
+                [*in_the_sandbox(f"till-{name}"), *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         self.ask({"do": "ready"})
 
     def ask(self, request: dict[str, object]) -> Json:
@@ -40,10 +47,10 @@ class Till:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps(request), file=self._process.stdin, flush=True)
-        answer = json.loads(self._process.stdout.readline() or '{"error": "the process has ended"}')
-        if "error" in answer:
-            raise RuntimeError(answer["error"])
-        return answer["result"]
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the till has ended:\n" + self._log.read_text()[-3000:])
+        return json.loads(line)
 
     def end(self) -> None:
         """Let it end by itself."""

@@ -101,7 +101,7 @@ def main() -> None:
     till = Till(folder, json.loads(printer))
     till.start()
     for line in sys.stdin:
-        sys.stdout.write(json.dumps({"result": answered(till, json.loads(line))}) + "\n")
+        sys.stdout.write(json.dumps(answered(till, json.loads(line))) + "\n")
         sys.stdout.flush()
     till.end()
 
