@@ -160,11 +160,11 @@ class Till:
 
     def history(self, job: int) -> list[str]:
         """The states of a job, in order."""
-        return [state for _, number, state, _ in self.state()["history"] if number == job]
+        return [state for number, state, _ in self.state()["history"] if number == job]
 
     def when(self, job: int, state: str) -> float:
-        """When the job came into that state for the first time."""
-        return next(at for at, number, told, _ in self.state()["history"] if (number, told) == (job, state))
+        """When the till decided for the first time that the job is in that state."""
+        return next(at for at, number, told in self.state()["decided"] if (number, told) == (job, state))
 
     def says(self) -> tuple[str, str]:
         """What the status board says of its printer: state and text."""

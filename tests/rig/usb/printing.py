@@ -17,7 +17,6 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from agent.printing.patience import USUAL
 from drivers.printers.escpos.encoder import encode
 from drivers.printers.escpos.paper import draw
 from drivers.printers.escpos.profile import load_profile

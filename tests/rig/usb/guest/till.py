@@ -2,7 +2,8 @@
 
     python till.py NAME '{"driver": ..., "options": {...}}'        what [[printer]] says in config.toml
 
-The answer to `state` has the history of all jobs as it was stored (time, job, state, note), and what the status board says.
+The answer to `state` has the states of all jobs as they were stored one after the other, when each was decided (before it
+was stored), and what the status board says.
 """
 
 from __future__ import annotations
@@ -13,17 +14,31 @@ import sqlite3
 import sys
 import threading
 import time
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from agent.clock import SystemClock
 from agent.config import Config, Printer, Server, State
 from agent.situation import Situation
 from agent.status import Board
 from agent.wiring import Base, make_printers
-from offline_queue import BeginEpoch, Changed, NewJob, Queue, QueuePrint, Replica
+from offline_queue import BeginEpoch, Changed, NewJob, Operation, Queue, QueuePrint, Replica, SetJob
 
 NAME = "receipt"
+T = TypeVar("T")
+
+
+class TimedQueue(Queue):
+    """Knows when it was told what became of a job."""
+
+    decided: list[tuple[float, int, str]]
+
+    def submit(self, operation: Operation[T]) -> Future[T]:
+        """As it is, with the time."""
+        if isinstance(operation, SetJob):
+            self.decided.append((time.monotonic(), operation.id, operation.state))
+        return super().submit(operation)
 
 
 class Till:
@@ -35,8 +50,9 @@ class Till:
         config = Config(server=server, state=State(folder=str(folder)), till=(), printer=(table,))
         self._file = folder / "queue.db"
         self._stop = threading.Event()
-        self._queue = Queue.open(self._file, clock)
-        self._history: list[tuple[float, int, str, str]] = []
+        self._queue = TimedQueue.open(self._file, clock)
+        self._queue.decided = []
+        self._history: list[tuple[int, str, str]] = []
         self._known: dict[int, tuple[str, str]] = {}
         self._board = ("", "")
         replica = Replica(folder / "members.db")
@@ -61,9 +77,9 @@ class Till:
         return {
             "jobs": {number: state for number, (state, _) in self._known.items()},
             "history": list(self._history),
+            "decided": list(self._queue.decided),
             "board": self._board,
             "restarts": self._desk.worker.restarts,
-            "now": time.monotonic(),
         }
 
     def end(self) -> None:
@@ -88,7 +104,7 @@ class Till:
             for number, state, note in store.execute("SELECT id, state, note FROM print_jobs ORDER BY id"):
                 if self._known.get(number) != (state, note):
                     self._known[number] = (state, note)
-                    self._history.append((time.monotonic(), number, state, note))
+                    self._history.append((number, state, note))
         store.close()
 
 
