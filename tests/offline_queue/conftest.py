@@ -13,9 +13,24 @@ import pytest
 
 from loyalty.quote import Basket, Line, Quote
 from loyalty.wire import ReceiptId, Sale
-from offline_queue import BeginEpoch, CommitSale, NewJob, Queue, QueueClosed, Reader, ReserveTokens
+from offline_queue import (
+    BeginEpoch,
+    Care,
+    CommitSale,
+    Keyring,
+    NewJob,
+    Queue,
+    QueueClosed,
+    QueueFile,
+    Reader,
+    ReserveTokens,
+    Room,
+)
+from offline_queue.salvage import Standing
+from offline_queue.sealing import NO_KEYS
 
 WAIT = 20.0
+KEYS = Keyring([b"k" * 32])
 AT = datetime(2026, 12, 12, 9, 0, tzinfo=UTC)
 
 
@@ -27,6 +42,9 @@ class FixedClock:
 
     def now(self) -> datetime:
         return self.time
+
+    def monotonic(self) -> float:
+        return self.time.timestamp()
 
 
 def quote(total: int, earned: int) -> Quote:
@@ -90,6 +108,11 @@ class Running:
     stop: threading.Event
     writer: threading.Thread
 
+    def sell(self, first: int, last: int, member: str | None = None) -> None:
+        """Commit the sales of the receipts from `first` to `last`."""
+        for commit_ in [self.queue.submit(commit(number, member)) for number in range(first, last + 1)]:
+            commit_.result(WAIT)
+
     def end(self) -> None:
         self.stop.set()
         with suppress(QueueClosed):
@@ -99,12 +122,21 @@ class Running:
 
 
 @contextmanager
-def running(path: Path, clock: FixedClock, epoch: str | None = None, *, claim: bool = True) -> Iterator[Running]:
-    queue = Queue.open(path, clock, epoch)
+def running(
+    path: Path,
+    clock: FixedClock,
+    epoch: str | None = None,
+    *,
+    claim: bool = True,
+    keys: Keyring = NO_KEYS,
+    ballast: int = 0,
+    opened: Queue | None = None,
+) -> Iterator[Running]:
+    queue = opened or Queue.open(path, clock, epoch, keys=keys, ballast=ballast)
     stop = threading.Event()
     writer = threading.Thread(target=queue.run, args=(stop,), name="queue")
     writer.start()
-    reader = Reader(path)
+    reader = Reader(QueueFile(path, keys))
     run = Running(queue, path, reader, stop, writer)
     try:
         if claim:
@@ -125,16 +157,16 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "queue.db"
 
 
-@pytest.fixture
-def run(path: Path, clock: FixedClock) -> Iterator[Running]:
+@pytest.fixture(params=[NO_KEYS, KEYS], ids=["plain", "sealed"])
+def run(path: Path, clock: FixedClock, request: pytest.FixtureRequest) -> Iterator[Running]:
     """A claimed queue with its writer running."""
-    with running(path, clock) as opened:
+    with running(path, clock, keys=request.param) as opened:
         yield opened
 
 
 @pytest.fixture
 def start() -> Callable[..., object]:
-    """Open the queue at a path; `start(path, clock, epoch=None, claim=True)` is a context manager."""
+    """Open the queue at a path; `start(path, clock, epoch=None, claim=True, keys=..., ballast=0)` is a context manager."""
     return running
 
 
@@ -146,3 +178,47 @@ def make_commit() -> Callable[..., CommitSale]:
 @pytest.fixture
 def make_sale() -> Callable[..., Sale]:
     return sale
+
+
+@pytest.fixture
+def keys() -> Keyring:
+    return KEYS
+
+
+class Told:
+    """What `Care` had to tell."""
+
+    def __init__(self) -> None:
+        self.rooms: list[Room] = []
+        self.salvages: list[tuple[str, int, int, Standing]] = []
+        self.refused: list[tuple[str, str]] = []
+        self.rotten = 0
+
+    def room(self, room: Room) -> None:
+        self.rooms.append(room)
+
+    def salvaging(self, file: str, seen: int, whole: int, now: Standing) -> None:
+        self.salvages.append((file, seen, whole, now))
+
+    def unsalvaged(self, file: str, why: str) -> None:
+        self.refused.append((file, why))
+
+    def damaged(self, rows: int) -> None:
+        self.rotten = rows
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def look_after(clock: FixedClock, told: Told) -> Callable[[Running, Keyring], None]:
+    """Do all that `Care` has to do now."""
+
+    def look_after(run: Running, keys: Keyring = NO_KEYS) -> None:
+        care = Care(run.queue, QueueFile(run.path, keys), clock, told)
+        while care.step():
+            pass
+
+    return look_after
