@@ -23,8 +23,8 @@ from agent.api.server import Server
 from agent.clock import Clock
 from agent.config import Config
 from agent.health import Health, Watchdog, http_answers
-from agent.print_command import print_commands
-from agent.print_decisions import PrintDecisions
+from agent.printing.admin_commands import print_commands
+from agent.printing.decisions import PrintDecisions
 from agent.service import notify, watchdog_seconds
 from agent.situation import Situation
 from agent.sync.programme import ProgrammeBook

@@ -12,8 +12,16 @@ from pathlib import Path
 
 import click
 
-from agent import __version__, code_cli, jobs_cli, printer_cli, programme_cli, receipt_cli, simulate_cli
-from agent.cli_config import (
+from agent import __version__
+from agent.config import DEFAULT_PATH, Config, ConfigError
+from agent.config import example as config_example
+from agent.verbs import code as code_cli
+from agent.verbs import jobs as jobs_cli
+from agent.verbs import printer as printer_cli
+from agent.verbs import programme as programme_cli
+from agent.verbs import receipt as receipt_cli
+from agent.verbs import simulate as simulate_cli
+from agent.verbs.config import (
     ENVIRONMENT,
     as_json_option,
     config_option,
@@ -23,8 +31,6 @@ from agent.cli_config import (
     say,
     stop_on_signals,
 )
-from agent.config import DEFAULT_PATH, Config, ConfigError
-from agent.config import example as config_example
 from loyalty.errors import TillmateError
 from loyalty.i18n import text
 
@@ -219,7 +225,7 @@ def demo(script: bool, language: str) -> None:
 
 def _check_receipts(config: Config, path: Path) -> None:
     """Say what of the retailer's templates and logo will not be printed as it should be, and end where that is a mistake."""
-    from agent.config_receipts import check_receipts
+    from agent.receipts.config_checks import check_receipts
 
     verdict = check_receipts(config)
     for warning in verdict.warnings:

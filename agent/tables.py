@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.api.schemas import StatusReport
-from agent.job_listing import JobListing
-from agent.job_words import job_in_words
 from agent.logs import clean
+from agent.printing.job_listing import JobListing
+from agent.printing.job_words import job_in_words
 from agent.queue_listing import QueueListing, ShownRow
 from loyalty.i18n import Language, text
 

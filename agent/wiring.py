@@ -24,9 +24,9 @@ from agent.config import Scanner as ScannerTable
 from agent.health import Health
 from agent.link import Link, read_scanner
 from agent.messages import LinkChanged, Scanned
-from agent.own_templates import Own, Slips, TemplatesUnreadable, read_templates
-from agent.print_decisions import PrintDecisions
-from agent.printing import PrinterSettings, PrintLoop
+from agent.printing.decisions import PrintDecisions
+from agent.printing.loop import PrinterSettings, PrintLoop
+from agent.receipts.own_templates import Own, Slips, TemplatesUnreadable, read_templates
 from agent.repeats import Repeats
 from agent.situation import Situation
 from agent.status import Status

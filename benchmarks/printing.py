@@ -30,8 +30,8 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.clock import SystemClock
-from agent.printer_talk import PrinterTalk
-from agent.printing import PrinterSettings, PrintLoop
+from agent.printing.loop import PrinterSettings, PrintLoop
+from agent.printing.talk import PrinterTalk
 from agent.status import Status
 from drivers.base import Printer
 from drivers.printers import serial_port, tcp

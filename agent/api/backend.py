@@ -11,7 +11,7 @@ from agent.api.pairing import Pairing
 from agent.api.schemas import StatusReport
 from agent.clock import Clock
 from agent.messages import PosCall
-from agent.print_decisions import PrintDecisions
+from agent.printing.decisions import PrintDecisions
 from agent.views import PartState
 from loyalty.i18n import Language
 

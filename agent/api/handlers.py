@@ -30,6 +30,7 @@ from loyalty.i18n import Language
 from loyalty.quote import Basket
 from loyalty.wire import Problem
 from offline_queue.errors import JobNotNow, UnknownJob
+from offline_queue.print_jobs import DECIDED
 from receipt_templates.document import DocumentError
 
 _MOST_DIGITS = 18
@@ -114,8 +115,11 @@ async def decide(backend: Backend, request: Request) -> Response:
 
 def _decide(backend: Backend, till: str, number: int, decision: Literal["again", "leave"]) -> None:
     try:
-        if backend.receipts.job(number).printer != backend.printers.get(till):
+        job = backend.receipts.job(number)
+        if job.printer != backend.printers.get(till):
             raise Refused(refusals.refusal("job_unknown"))
+        if job.note in DECIDED:
+            raise Refused(refusals.refusal("job_not_now"))
         if decision == "again":
             backend.receipts.again(number)
         else:

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agent.cli import main
-from agent.code_cli import answers
+from agent.verbs.code import answers
 
 RULES = {"member_card": [{"pattern": "29xxxxxxxxxxC"}]}
 CONFIG = """

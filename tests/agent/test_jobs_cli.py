@@ -17,7 +17,7 @@ from agent import config
 from agent.app import build
 from agent.cli import main
 from agent.clock import SystemClock
-from agent.job_book import Note
+from agent.printing.job_book import Note
 from drivers.printers.escpos.status import Problem
 from offline_queue import NewJob, QueuePrint, SetJob
 from offline_queue.print_jobs import DECIDED, IN_PRINTER, DropJob, JobState, RepeatJob

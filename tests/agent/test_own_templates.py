@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.own_templates import MOST_BYTES, Slips, TemplatesUnreadable, read_templates
+from agent.receipts.own_templates import MOST_BYTES, Slips, TemplatesUnreadable, read_templates
 from receipt_templates.layout import slip_lines
 from receipt_templates.templates import TemplateError, render
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.clock import SystemClock
-from agent.print_patience import Patience
-from agent.printing import PrinterSettings, PrintLoop
+from agent.printing.loop import PrinterSettings, PrintLoop
+from agent.printing.patience import Patience
 from agent.status import Status
 from drivers import registry
 from drivers.base import AnyDriver

@@ -109,11 +109,12 @@ function paintBar(board) {
 
 // A receipt of which nobody knows whether it came out: the cashier looks at the paper and decides
 let doubted = null;
+const decided = new Set(); // an answer that was under way may still name them
 
 async function askAboutReceipts() {
   try {
     const answer = await fetch(`${till}/receipts/doubtful`, { signal: AbortSignal.timeout(ANSWER_MS) });
-    if (answer.ok) showDoubt((await answer.json()).receipts[0] ?? null);
+    if (answer.ok) showDoubt((await answer.json()).receipts.find((one) => !decided.has(one.job)) ?? null);
   } catch {
     // no contact: the stream will say so, and each new status asks again
   }
@@ -131,6 +132,7 @@ function decide(decision) {
   return async () => {
     if (doubted === null) return;
     const receipt = doubted;
+    decided.add(receipt.job);
     showDoubt(null); // one press, one decision
     const body = JSON.stringify({ decision });
     const headers = { "Content-Type": "application/json" };

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.print_decisions import PrintDecisions
+from agent.printing.decisions import PrintDecisions
 from offline_queue import NewJob, QueuePrint, Reader, SetJob
 from receipt_templates.document import Document, Text, from_json, to_json
 
@@ -43,6 +43,8 @@ def test_a_copy_is_ordered_once_and_says_that_it_is_one(shop_in_doubt: Shop, sto
     (job,) = questions(shop_in_doubt)
     assert shop_in_doubt.ask("POST", f"/v1/tills/1/receipts/{job}", {"decision": "again"}).status == 204
     assert questions(shop_in_doubt) == []
+    again = shop_in_doubt.ask("POST", f"/v1/tills/1/receipts/{job}", {"decision": "again"})
+    assert (again.status, again.code) == (409, "job_not_now")
     assert store.states() == [("unknown", "repeated"), ("queued", "")]
     copy = store.reader.job(job + 1)
     assert copy is not None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from agent.printing import PrinterSettings, PrintLoop
+from agent.printing.loop import PrinterSettings, PrintLoop
 from agent.status import Status
 from drivers.base import DeviceGone, DeviceStalled
 from drivers.printers.escpos.encoder import encode

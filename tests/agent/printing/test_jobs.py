@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.clock import SystemClock
-from agent.print_patience import Patience
-from agent.printing import PrinterSettings, PrintLoop
+from agent.printing.loop import PrinterSettings, PrintLoop
+from agent.printing.patience import Patience
 from agent.status import Status
 from agent.threads import Worker, end
 from agent.watch import HANGS_AFTER, LONGEST, Watch, WatchedPrinter

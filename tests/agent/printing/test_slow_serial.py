@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from agent.clock import SystemClock
-from agent.printing import PrinterSettings, PrintLoop
+from agent.printing.loop import PrinterSettings, PrintLoop
 from agent.status import Status
 from drivers.printers import serial_port
 from drivers.printers.escpos.encoder import encode

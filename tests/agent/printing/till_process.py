@@ -11,8 +11,8 @@ from itertools import count
 from pathlib import Path
 
 from agent.clock import SystemClock
-from agent.print_patience import Patience
-from agent.printing import PrinterSettings, PrintLoop
+from agent.printing.loop import PrinterSettings, PrintLoop
+from agent.printing.patience import Patience
 from agent.status import Status
 from drivers.printers import tcp
 from drivers.printers.escpos.profile import load_profile

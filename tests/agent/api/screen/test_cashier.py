@@ -87,9 +87,9 @@ def test_a_receipt_in_doubt_is_decided_with_one_press(
     assert cashier.text("#doubt-text").startswith("Чек ")
     page.keyboard.press("Tab")
     page.locator(button).focus()
-    page.keyboard.press("Enter")
+    with page.expect_response("**/receipts/7"):
+        page.keyboard.press("Enter")
     page.wait_for_selector("#doubt", state="hidden")
-    page.wait_for_function("document.getElementById('doubt').hidden")
     assert doubt.decided == [decision]
 
 
