@@ -32,7 +32,7 @@ from drivers.scanners._us_keys import DIGITS, Keys
 from drivers.usb_names import UsbNames
 
 _EVENT = struct.Struct("llHHi")  # seconds, microseconds, type, code, value
-_CHUNK = 64 * _EVENT.size
+_CHUNK = 128 * _EVENT.size
 _SYNC, _KEY, _OTHER = 0, 1, 4
 _DROPPED = 3
 _GRAB, _MASK = 0x40044590, 0x40104593  # EVIOCGRAB, EVIOCSMASK

@@ -55,7 +55,7 @@ class Options(LineOptions):
     @property
     def names(self) -> UsbNames:
         """What it is called on USB; nothing where `port` says it all."""
-        place = self.port if self.vendor or self.serial or _PLACE.fullmatch(self.port) else ""
+        place = self.port if self.vendor or self.product or self.serial or _PLACE.fullmatch(self.port) else ""
         return UsbNames(self.vendor, self.product, self.serial, place)
 
 
@@ -106,9 +106,9 @@ def open_port(options: Options, ports: Iterable[Port] | None = None) -> SerialSc
     return SerialScanner(port, device)
 
 
-def candidates(baudrate: int = 9600) -> Iterator[Candidate]:
+def candidates(baudrate: int = 9600, ports: Iterable[Port] | None = None) -> Iterator[Candidate]:
     """Each port."""
-    found = sorted(list_ports(), key=lambda port: port.device)
+    found = sorted(list_ports() if ports is None else ports, key=lambda port: port.device)
     for port in found:
         named = {**_called(port, found), **({"baudrate": baudrate} if baudrate != LineOptions.baudrate else {})}
         yield Candidate(f"{port.device} {port.description}", named, partial(open_port, Options(port.device, baudrate)))

@@ -137,7 +137,8 @@ class CallingEnd:
     def vanish(self) -> None:
         self._gone.set()
         if self._let_in.is_set():
-            self._connection.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):  # we have just hung up on it
+                self._connection.shutdown(socket.SHUT_RDWR)
         self._caller.join(5)
 
     def appear(self) -> None:
@@ -162,7 +163,11 @@ class KeyboardEnd:
         self._scanner = KeyboardScanner(Tree(folder))
         self.options = {"vendor": "0c2e", "product": "0b61"}
         self.opener = partial(open_keyboard, system=self._scanner.system)
-        self.send, self.vanish, self.appear = self._scanner.type, self._scanner.pull, self._scanner.plug
+        self.vanish, self.appear = self._scanner.pull, self._scanner.plug
+
+    def send(self, data: bytes) -> None:
+        """More than the node can hold: it is read meanwhile."""
+        threading.Thread(target=self._scanner.type, args=(data,), daemon=True).start()
 
 
 class HidPosEnd:

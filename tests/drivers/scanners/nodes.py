@@ -76,6 +76,7 @@ class Tree:
 
     root: Path
     numbers: int = 0
+    scanners: list[KeyboardScanner | HidPosScanner] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for folder in ("sys/class/input", "sys/class/hidraw", "dev/input"):
@@ -114,11 +115,17 @@ class Tree:
         (self.root / "sys/class" / kind / name / "device").symlink_to(place)
         return name
 
+    def clear(self) -> None:
+        """Pull all of them."""
+        for each in self.scanners:
+            each.pull()
+
     def pull(self, kind: str, name: str) -> None:
         """Take the node and its device away."""
         node = self.root / "sys/class" / kind / name
-        place = (node / "device").resolve()
-        shutil.rmtree(next(each for each in place.parents if (each / "idVendor").exists()))
+        for device in (node / "device").resolve().parents:
+            if (device / "idVendor").exists():  # its other nodes may have been pulled before
+                shutil.rmtree(device)
         shutil.rmtree(node)
 
 
@@ -136,6 +143,7 @@ class KeyboardScanner:
     node: str = ""
 
     def __post_init__(self) -> None:
+        self.tree.scanners.append(self)
         self.plug()
 
     @property
@@ -145,9 +153,7 @@ class KeyboardScanner:
 
     def take(self, node: int) -> None:
         """What EVIOCGRAB does: one at a time."""
-        os.fstat(node)
-        open_still = [each for each in self.grabbed if each != node and _is_open(each, self.terminal)]
-        if open_still:
+        if any(each != node and _is_open(each, os.ttyname(node)) for each in self.grabbed):
             raise OSError(errno.EBUSY, "Device or resource busy")
         self.grabbed.append(node)
 
@@ -197,6 +203,7 @@ class HidPosScanner:
     ours: socket.socket | None = None
 
     def __post_init__(self) -> None:
+        self.tree.scanners.append(self)
         self.plug()
 
     @property

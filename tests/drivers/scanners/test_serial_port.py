@@ -16,7 +16,7 @@ from typing import Protocol
 import pytest
 
 from drivers.base import DeviceBusy, DeviceGone, DeviceRefused
-from drivers.scanners.serial_port import Options, SerialScanner, open_port
+from drivers.scanners.serial_port import Options, SerialScanner, candidates, open_port
 from drivers.serial_line import translated
 
 CODE = b"2900000000018\r\n"
@@ -252,3 +252,80 @@ def test_a_port_that_is_not_there_is_gone(tmp_path: Path) -> None:
 def test_wrong_options_are_refused_when_the_config_is_read(fields: dict[str, object], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         Options(**fields)
+
+
+class Port:
+    """What pyserial tells of a port."""
+
+    def __init__(self, device: str, serial: str | None, location: str | None, vid: int | None = 0x0C2E) -> None:
+        self.device, self.serial_number, self.location = device, serial, location
+        self.description, self.vid, self.pid = "scanner", vid, 0x0720
+
+
+def test_it_is_found_by_what_usb_calls_it_at_any_node(cable: tuple[int, str]) -> None:
+    name = cable[1]
+    others = [Port("/dev/ttyS0", None, None, vid=None), Port("/dev/ttyACM7", "B2", "1-3:1.0")]
+    for options in (
+        Options(vendor="0c2e", product="0720", serial="A1"),
+        Options(serial="A1"),
+        Options(vendor="0C2E", port="1-2.1"),
+        Options(port="1-2.1"),
+    ):
+        with closing(open_port(options, [*others, Port(name, "A1", "1-2.1:1.0")])) as scanner:
+            os.write(cable[0], CODE)
+            assert read(scanner, len(CODE)) == CODE
+
+
+def test_one_that_is_not_plugged_in_is_gone_and_one_of_two_is_not_guessed() -> None:
+    options = Options(vendor="0c2e", product="0720")
+    with pytest.raises(DeviceGone, match="vendor=0c2e product=0720") as caught:
+        open_port(options, [Port("/dev/ttyS0", None, None, vid=None)])
+    assert caught.value.__cause__ is not None
+    twins = [Port("/dev/ttyACM0", "", "1-2:1.0"), Port("/dev/ttyACM1", "", "1-3:1.0")]
+    with pytest.raises(DeviceRefused, match="/dev/ttyACM0, /dev/ttyACM1 fit"):
+        open_port(options, twins)
+
+
+def test_of_two_ports_of_one_device_the_first_is_taken(cable: tuple[int, str]) -> None:
+    ports = [Port(f"{cable[1]}-none", "A1", "1-2:1.2"), Port(cable[1], "A1", "1-2:1.0")]
+    open_port(Options(vendor="0c2e"), ports).close()
+
+
+def test_what_is_not_on_usb_has_no_numbers_to_fit() -> None:
+    with pytest.raises(DeviceGone):
+        open_port(Options(port="1-2"), [Port("/dev/ttyS0", None, None, vid=None)])
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"vendor": "0c2e", "port": "/dev/ttyACM0"}, "where it is plugged in"),
+        ({"vendor": "xyz"}, "vendor 'xyz'"),
+        ({"product": "0720"}, "it needs its vendor"),
+        ({"vendor": "0c2e", "baudrate": 0}, "baudrate 0"),
+    ],
+)
+def test_wrong_names_are_refused_when_the_config_is_read(fields: dict[str, object], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Options(**fields)  # type: ignore[arg-type]
+
+
+def test_candidates_are_called_as_config_toml_calls_them() -> None:
+    ports = [
+        Port("/dev/ttyACM0", "A1", "1-2:1.0"),
+        Port("/dev/ttyACM1", "A1", "1-3:1.0"),
+        Port("/dev/ttyACM2", "B2", "1-4:1.0"),
+        Port("/dev/ttyS0", None, None, vid=None),
+        Port("/dev/ttyUSB0", None, "1-5", vid=0x0403),
+    ]
+    found = list(candidates(19200, ports))
+    named = {"vendor": "0c2e", "product": "0720", "baudrate": 19200}
+    assert [each.options for each in found] == [
+        {**named, "port": "1-2"},
+        {**named, "port": "1-3"},
+        {**named, "serial": "B2"},
+        {"port": "/dev/ttyS0", "baudrate": 19200},
+        {"vendor": "0403", "product": "0720", "baudrate": 19200},
+    ]
+    assert all(Options(**each.options) for each in found)  # type: ignore[arg-type]
+    assert list(candidates()) == [] or all("baudrate" not in each.options for each in candidates())
