@@ -2,7 +2,7 @@
 # make test-usb: boots a Debian kernel in qemu, plugs USB printers into it that only exist as a program, and prints on them.
 #
 # Needs root and debootstrap for the disk image, and qemu; no KVM, no hardware, no module of this machine's own kernel.
-# The image is kept for the next run (see rig.sh, about 1.5 GB); each run boots it without writing to it.
+# The image is kept for the next run (see rig.sh, about 2 GB); each run boots it without writing to it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -53,7 +53,6 @@ UNIT
 # The disk that changes: the product with its dependencies, its systemd unit, and the program that the tests command.
 make_medium() {
   local medium=$RIG/medium.$$
-  trap 'rm -rf "$RIG/medium.$$" "$RIG/medium.$$.img"' EXIT
   mkdir -p "$medium"
   "$BIN/python" -P -m build --wheel --no-isolation --outdir "$medium" . >/dev/null
   cp -r "$DEPENDENCIES" "$medium/site"
@@ -81,11 +80,15 @@ compile() {
   "$BIN/python" -m compileall -q "$1" >/dev/null || true
 }
 
-began=$SECONDS
+finish() {
+  rm -rf "$RIG/medium.$$" "$RIG/medium.$$.img"
+  echo "test-usb took $SECONDS s in all"
+}
+
 needs debootstrap mke2fs qemu-system-x86_64 -- debootstrap e2fsprogs qemu-system-x86
+trap finish EXIT
 make_machine
 make_wheelhouse 3.11
 make_site
 make_medium
 "$BIN/pytest" tests/rig/usb/printing.py --timeout 300 "$@"
-echo "test-usb took $((SECONDS - began)) s in all"
