@@ -112,11 +112,11 @@ def prepare(connection: sqlite3.Connection, path: Path, clock: Clock, epoch: str
 
 
 def _ours(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether the file is empty; otherwise it must be a queue. Raises QueueDamaged, QueueTooNew."""
+    """Whether the file is empty, or was cut off in its making; otherwise it must be a queue. Raises QueueDamaged, QueueTooNew."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-    if not tables and (application, version) == (0, 0):
+    if tables <= {"_sqlite_migrations"} and (application, version) == (0, 0):
         return True
     if application not in (0, APPLICATION) or not {"queue_state", "outbox"} <= tables:
         raise QueueDamaged(f"{path.name} is a file of another program", file=path.name, reason="foreign")
