@@ -25,6 +25,7 @@ from agent.config import Config
 from agent.health import Health, Watchdog, http_answers
 from agent.printing.admin_commands import print_commands
 from agent.printing.decisions import PrintDecisions
+from agent.scanning.tap import scan_commands
 from agent.service import notify, watchdog_seconds
 from agent.situation import Situation
 from agent.sync.programme import ProgrammeBook
@@ -171,7 +172,7 @@ def _assemble(base: Base, undo: ExitStack) -> App:
     server = Server(base.config.api.port, lambda port: make_app(backend, port), base.hub)
     port = server.bind()
     undo.callback(server.close)
-    printing = print_commands(printers, base.queue, decisions)
+    printing = {**print_commands(printers, base.queue, decisions), **scan_commands(base.tap)}
     admin = AdminSocket(base.config.folder / "admin.sock", {**commands(backend, port), **printing})
     admin.bind()
 

@@ -20,6 +20,8 @@ from agent.verbs import jobs as jobs_cli
 from agent.verbs import printer as printer_cli
 from agent.verbs import programme as programme_cli
 from agent.verbs import receipt as receipt_cli
+from agent.verbs import scan as scan_cli
+from agent.verbs import scanner as scanner_cli
 from agent.verbs import simulate as simulate_cli
 from agent.verbs.config import (
     ENVIRONMENT,
@@ -50,6 +52,8 @@ main.add_command(programme_cli.quote)
 main.add_command(receipt_cli.receipt)
 main.add_command(printer_cli.printer)
 main.add_command(jobs_cli.jobs)
+main.add_command(scan_cli.scan)
+main.add_command(scanner_cli.scanner)
 main.add_command(simulate_cli.simulate)
 
 

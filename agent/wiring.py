@@ -28,6 +28,7 @@ from agent.printing.decisions import PrintDecisions
 from agent.printing.loop import PrinterSettings, PrintLoop
 from agent.receipts.own_templates import Own, Slips, TemplatesUnreadable, read_templates
 from agent.repeats import Repeats
+from agent.scanning.tap import ScanTap
 from agent.situation import Situation
 from agent.status import Status
 from agent.threads import Run, Worker
@@ -61,10 +62,12 @@ class Base:
     replica: Replica
     situation: Situation
     status: Status = field(init=False)
+    tap: ScanTap = field(init=False)
     hub: Hub = field(default_factory=Hub)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "status", Status(self.clock))
+        object.__setattr__(self, "tap", ScanTap(self.clock))
 
     def open_reader(self) -> Reader:
         """A reader of the queue, for the thread that opens it."""
@@ -173,6 +176,7 @@ def _scanner(base: Base, table: ScannerTable, till: Till) -> Worker:
 
     def emit(scanned: Scanned) -> None:
         till.post(scanned)
+        base.tap.put(scanned)
 
     def run(stop: threading.Event) -> None:
         use = partial(

@@ -101,6 +101,8 @@ class Candidate:
     options: Mapping[str, object]
     listen: Callable[[], Device]
     """Opens it without keeping it from anybody, where that can be. Raises as `Driver.open` does."""
+    instead: Callable[[], Candidate] | None = None
+    """The same with other settings, when only nonsense comes from it."""
 
 
 def _nothing_known() -> Iterable[Candidate]:

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
-from drivers.base import Candidate, DeviceGone, DeviceRefused, Driver
+from drivers.base import Candidate, DeviceBusy, DeviceGone, DeviceRefused, Driver
 from drivers.serial_line import FOREIGN, LineOptions, close_line, open_line, read_chunk, translated
 from drivers.usb_names import UsbNames
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from drivers.scanners._socket_port import SocketPort
 
+_SPEEDS = (9600, 115200, 19200, 38400, 57600, 4800)
 _PLACE = re.compile(r"\d+-\d+(\.\d+)*")
 
 
@@ -106,12 +109,28 @@ def open_port(options: Options, ports: Iterable[Port] | None = None) -> SerialSc
     return SerialScanner(port, device)
 
 
-def candidates(baudrate: int = 9600, ports: Iterable[Port] | None = None) -> Iterator[Candidate]:
-    """Each port."""
+def candidates(ports: Iterable[Port] | None = None) -> Iterator[Candidate]:
+    """Each port, at the usual speed first."""
     found = sorted(list_ports() if ports is None else ports, key=lambda port: port.device)
     for port in found:
-        named = {**_called(port, found), **({"baudrate": baudrate} if baudrate != LineOptions.baudrate else {})}
-        yield Candidate(f"{port.device} {port.description}", named, partial(open_port, Options(port.device, baudrate)))
+        yield _candidate(port, _called(port, found), 0)
+
+
+def _candidate(port: Port, named: dict[str, object], speed: int) -> Candidate:
+    baudrate = _SPEEDS[speed % len(_SPEEDS)]
+    options = {**named, "baudrate": baudrate} if baudrate != LineOptions.baudrate else named
+    listen = partial(_open_unused, Options(port.device, baudrate))
+    return Candidate(f"{port.device} {port.description}", options, listen, partial(_candidate, port, named, speed + 1))
+
+
+def _open_unused(options: Options) -> SerialScanner:
+    """Not even for a moment where another program has it open, perhaps for a fiscal printer: it would lose bytes to us."""
+    device = Path(options.port).resolve()
+    for handle in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):  # ended, or another user's
+            if handle.readlink() == device:
+                raise DeviceBusy(f"{options.port}: process {handle.parts[2]} has it open")
+    return open_port(options)
 
 
 def _found(names: UsbNames, ports: Iterable[Port]) -> str:

@@ -318,14 +318,29 @@ def test_candidates_are_called_as_config_toml_calls_them() -> None:
         Port("/dev/ttyS0", None, None, vid=None),
         Port("/dev/ttyUSB0", None, "1-5", vid=0x0403),
     ]
-    found = list(candidates(19200, ports))
-    named = {"vendor": "0c2e", "product": "0720", "baudrate": 19200}
+    found = list(candidates(ports))
+    named = {"vendor": "0c2e", "product": "0720"}
     assert [each.options for each in found] == [
         {**named, "port": "1-2"},
         {**named, "port": "1-3"},
         {**named, "serial": "B2"},
-        {"port": "/dev/ttyS0", "baudrate": 19200},
-        {"vendor": "0403", "product": "0720", "baudrate": 19200},
+        {"port": "/dev/ttyS0"},
+        {"vendor": "0403", "product": "0720"},
     ]
     assert all(Options(**each.options) for each in found)  # type: ignore[arg-type]
-    assert list(candidates()) == [] or all("baudrate" not in each.options for each in candidates())
+
+
+def test_a_candidate_that_sends_nonsense_is_tried_at_other_speeds() -> None:
+    (found,) = candidates([Port("/dev/ttyS0", None, None, vid=None)])
+    speeds = [found.options.get("baudrate", 9600)]
+    while found.instead is not None and len(speeds) < 7:
+        found = found.instead()
+        speeds.append(found.options.get("baudrate", 9600))
+    assert speeds == [9600, 115200, 19200, 38400, 57600, 4800, 9600]
+
+
+def test_a_port_that_a_program_has_open_is_not_listened_to(cable: tuple[int, str]) -> None:
+    (found,) = candidates([Port(cable[1], None, None, vid=None)])
+    with Path(cable[1]).open("rb"), pytest.raises(DeviceBusy, match=f"process {os.getpid()} has it open"):
+        found.listen()
+    found.listen().close()
