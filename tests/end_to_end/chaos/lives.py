@@ -22,11 +22,13 @@ BEFORE_READY = 0.2
 Ready = Mapping[str, str]
 
 
-def until(what: str, holds: Callable[[], bool], seconds: float = READY_WITHIN) -> None:
-    """Wait for something."""
+def until(
+    what: str, holds: Callable[[], bool], seconds: float = READY_WITHIN, tell: Callable[[], str] = lambda: ""
+) -> None:
+    """Wait for something; `tell` says more when it does not come."""
     end, tick = monotonic() + seconds, Event()
     while not holds():
-        assert monotonic() < end, f"not within {seconds:.0f} s: {what}"
+        assert monotonic() < end, f"not within {seconds:.0f} s: {what}\n{tell()}"
         tick.wait(0.01)
 
 
@@ -94,6 +96,10 @@ class Lives:
             meanwhile(lambda: all(each.done() for each in haunted))
             for each in haunted:
                 each.result()
+
+    def last_words(self, name: str) -> str:
+        """The end of its log."""
+        return (self._logs / f"{name}.log").read_text(errors="replace")[-4000:]
 
     def close(self) -> None:
         """All end."""

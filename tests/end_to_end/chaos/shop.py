@@ -6,9 +6,11 @@ from datetime import date
 from pathlib import Path
 from time import monotonic
 
+from agent import identity
 from agent.demo.pos import AgentAway, CashRegister
 from agent.demo.processes import free_port
 from agent.demo.store import Store
+from offline_queue import Keyring, QueueFile
 
 from .lives import READY_WITHIN, Lives, Ready
 from .network import BadNetwork
@@ -35,6 +37,10 @@ class Shop(Store):
         self.ready[name] = dict(ready)
         if name == "server":
             self.network.server_port = int(self.server_url.rsplit(":", 1)[1])
+
+    def queue_file(self) -> QueueFile:
+        """The agent's queue, with the keys to it."""
+        return QueueFile(self.state / "queue.db", Keyring(identity.data_keys(self.state)))
 
     def close(self) -> float:
         """Everything ends."""

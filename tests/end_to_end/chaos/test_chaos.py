@@ -89,9 +89,12 @@ def test_exactly_once(shop: Shop, pytestconfig: pytest.Config, proof: Callable[[
     shop.network.bad = False
     screen.stop()
 
-    with closing(Reader(shop.state / "queue.db")) as reader:
-        until("everything is delivered", lambda: reader.depth().pending == 0, DELIVERED_WITHIN)
-        until("everything is printed", lambda: not reader.jobs(["queued", "sending", "held"]), DELIVERED_WITHIN)
+    def agent() -> str:
+        return shop.lives.last_words("agent")
+
+    with closing(Reader(shop.queue_file())) as reader:
+        until("everything is delivered", lambda: reader.depth().pending == 0, DELIVERED_WITHIN, agent)
+        until("everything is printed", lambda: not reader.jobs(["queued", "sending", "held"]), DELIVERED_WITHIN, agent)
         found = judge.booked(shop.folder / "server" / "server.db")
         numbers = [receipt.number for receipt in register.receipts]
         verdict = judge.compare(numbers, found.receipts)
