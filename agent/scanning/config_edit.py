@@ -14,8 +14,9 @@ from agent.toml_example import toml_value
 
 Table = Mapping[str, object]
 
-_HEADER = re.compile(r"^[ \t]*\[\[?[ \t]*([A-Za-z0-9_.\" -]+?)[ \t]*\]\]?[ \t]*(#.*)?$", re.MULTILINE)
+_HEADER = re.compile(r"^[ \t]*\[\[?[ \t]*([A-Za-z0-9_.\" -]+?)[ \t]*\]\]?[ \t]*(#[^\r\n]*)?(?=\r?$)", re.MULTILINE)
 _SCANNERS = re.compile(r"^[ \t]*scanners[ \t]*=[ \t]*\[(.*?)\]", re.MULTILINE | re.DOTALL)
+_STRING = re.compile(r""""[^"\n]*"|'[^'\n]*'""")
 _OWN = ("driver", "options", "framing")
 
 
@@ -97,10 +98,9 @@ def _named(source: str, number: int, name: str, line_end: str) -> str:
     found = _SCANNERS.search(block)
     if found is None:
         return source[:start] + f"{line_end}scanners = [{toml_value(name)}]" + source[start:]
-    listed = found.group(1)
-    behind = listed.rstrip().removesuffix(",").rstrip()
-    value = toml_value(name) if not behind else f", {toml_value(name)}"
-    place = start + found.start(1) + len(behind)
+    names = list(_STRING.finditer(found.group(1)))
+    value = f", {toml_value(name)}" if names else toml_value(name)
+    place = start + found.start(1) + (names[-1].end() if names else 0)
     return source[:place] + value + source[place:]
 
 

@@ -15,6 +15,7 @@ _NAMES = (
     "NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "HT", "LF", "VT", "FF", "CR", "SO", "SI",
     "DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC", "FS", "GS", "RS", "US",
 )  # fmt: skip
+_AIM = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 _LINE = 16
 _HEAD = 7
 
@@ -47,7 +48,7 @@ def readable(data: bytes) -> str:
         letters = data.decode()
     except UnicodeDecodeError:
         letters = data.decode("latin-1")
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"<{_name(ord(found.group()))}>", mask(letters))
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"<{_name(ord(found.group()))}>", _masked(letters))
 
 
 def _read(scanned: Scanned, rules: CodeRules) -> Reading:
@@ -63,7 +64,13 @@ def _raw(data: bytes, language: Language) -> list[str]:
 
 def _secret(data: bytes) -> bool:
     letters = data.decode("latin-1")
-    return mask(letters) != letters
+    return _masked(letters) != letters
+
+
+def _masked(letters: str) -> str:
+    aim = _AIM.match(letters)
+    head = aim.group() if aim else ""  # its digit is none of the number
+    return head + mask(letters[len(head) :])
 
 
 def _line(name: str, value: str) -> str:
