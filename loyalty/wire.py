@@ -187,10 +187,10 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     problem: Problem | None = None
 
 
-EpochReason = Literal["lost", "damaged", "restored", "fork", "pruned", "moved", "claimed", "forgotten"]
+EpochReason = Literal["lost", "damaged", "restored", "fork", "pruned", "moved", "claimed"]
 """Why a queue goes on under a new epoch: its file was lost or unreadable, is an old copy, went two ways; the server asks
-for rows that are kept no longer; the file was moved to another machine; the device was claimed again. `forgotten`: the
-epoch is not new, but the server, restored from a backup, does not know it any more."""
+for rows that are kept no longer, or does not know the epoch any more; the file was moved to another machine; the device
+was claimed again."""
 
 
 class EpochRequest(msgspec.Struct, frozen=True, kw_only=True):

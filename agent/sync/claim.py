@@ -81,7 +81,7 @@ class Claimant:
             claimed = self._ask("")  # our name for it has been used; the server chooses one
         if claimed.epoch == epoch:
             self._keep(claimed)
-        carried_out(self._writer, EpochAgreed(claimed.epoch))
+        carried_out(self._writer, EpochAgreed(claimed.epoch, claimed.device))
         return self._keep(claimed)
 
     def _ask(self, epoch: str) -> Identity:

@@ -5,11 +5,12 @@ up to there. Whatever else comes back leaves everything as it was, and the very 
 its rows from new ones by their number and hash.
 
 What the server says            what follows
-gap                             send from the row that it waits for; what is kept no longer begins a new epoch
-fork, or more booked than we have  a new epoch (see `agent.sync.turn`)
-too large                       half as much from now on
-a refusal of the batch          halve it until the row that is meant stands alone; that one is put aside, and travels
-                                without its content, so that its neighbours need not wait for a person
+gap                    send from the row that it waits for; what is kept no longer begins a new epoch
+fork, or more booked   a new epoch for what is not delivered (see `agent.sync.turn`)
+epoch unknown          the server has lost it with a backup that was put back: a new epoch for all that is kept
+too large              half as much from now on
+the batch refused      halve it until the row that is meant stands alone; that one is put aside, and travels without its
+                       content, so that its neighbours need not wait for a person
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Delivery:
         try:
             reply = self._server.events(EventBatch(self._epoch, tuple(row.to_wire() for row in batch)))
         except ServerRejected as refused:
-            self._refused(batch, refused, depth)
+            self._refused(batch, refused)
             return True
         return self._settle(batch, reply)
 
@@ -87,7 +88,7 @@ class Delivery:
         self._enter(depth)
         if reply.watermark is None:
             if "open_epoch" in reply.commands:
-                self._remind(depth)
+                self._turn.begin("pruned")
         elif "open_epoch" in reply.commands or reply.watermark > depth.last_seq:
             self._turn.begin("restored")
         elif self._is_other(reply):
@@ -114,14 +115,14 @@ class Delivery:
                 if carried_out(self._writer, MarkDamaged(row.seq, "delivery")):
                     log.error("row damaged seq=%d", row.seq)
 
-    def _refused(self, batch: Sequence[StoredRow], refused: ServerRejected, depth: Depth) -> None:
+    def _refused(self, batch: Sequence[StoredRow], refused: ServerRejected) -> None:
         match refused:
             case Gap():
                 self._go_back(refused.expect)
             case Fork():
                 self._turn.begin("fork", refused)
             case EpochUnknown():
-                self._remind(depth)
+                self._turn.begin("pruned", refused)
             case _ if refused.problem.status in _REFUSALS and self._batches.halve(
                 too_large=isinstance(refused, TooLarge)
             ):
@@ -132,11 +133,6 @@ class Delivery:
                 self._batches.begin(batch[0].seq)
             case _:
                 raise refused
-
-    def _remind(self, depth: Depth) -> None:
-        """The server has forgotten the epoch: it gets it again, with all rows that are kept."""
-        self._turn.remind(depth)
-        self._batches.begin(1)
 
     def _go_back(self, expect: int) -> None:
         """The server was restored from a backup, or never got an earlier batch: send again from there."""

@@ -1,8 +1,8 @@
 """How a queue that cannot go on as it was goes on under a new epoch.
 
 The queue begins the new epoch by itself and at once (`NewEpoch`), so that the till sells on; before any row of it is
-sent, the server agrees to it. A server that was restored from a backup may have forgotten an epoch that it had agreed
-to; it is reminded. One that says no (another queue of this device is at work) needs an operator; the rows wait.
+sent, the server agrees to it. Where it says no (another queue of this device is at work), it needs an operator; the rows
+wait.
 """
 
 from __future__ import annotations
@@ -92,22 +92,6 @@ class Turn:
         if self._instead is not None:
             self._agreed(reply.epoch)
         self._instead = None
-
-    def remind(self, depth: Depth) -> None:
-        """Open the present epoch once more. Raises what the server has against it."""
-        wish = EpochRequest(
-            epoch=depth.epoch or "",
-            old_epoch="",
-            last_seq=0,
-            last_hash="",
-            reason="forgotten",
-            machine=self._machine,
-            instance=depth.instance,
-        )
-        try:
-            self._ask(wish)
-        except EpochTaken as refused:
-            self.begin("fork", refused)
 
     def _ask(self, wish: EpochRequest) -> EpochReply:
         reply = self._server.open_epoch(wish)
