@@ -67,7 +67,9 @@ def selecting(statement: str) -> str:
 HASH: Final = 32
 
 
-_TYPES: Final = (int, str, str, str, bytes, int, bytes, int, str | None, int | None, int | None)
+_TYPES: Final = [int, str, str, str, bytes, int, bytes, int]
+"""Of a row's columns, up to those that may be NULL."""
+_NULLABLE: Final = (str | None, int | None, int | None)
 
 
 def place(
@@ -95,23 +97,22 @@ def read(values: Sequence[Any], keys: Keyring) -> StoredRow:
     if not _plausible(values):
         return StoredRow(seq, str(row_id), "damaged", str(at), NOTHING, 0, _bytes(digest).ljust(HASH, b"\0")[:HASH])
     origin = None if origin_epoch is None else Origin(origin_epoch, origin_seq)
-    row = StoredRow(seq, row_id, kind, at, body, schema, digest, origin, corrects)
-    if sealed_by == PLAIN:
-        return row
-    try:
-        plain = keys.open(body, sealed_by, *place(kind, at, row_id, schema, origin, corrects))
-    except Spoiled:
-        return damaged(row)
-    return dataclasses.replace(row, body=plain)
+    if sealed_by != PLAIN:
+        try:
+            body = keys.open(body, sealed_by, *place(kind, at, row_id, schema, origin, corrects))
+        except Spoiled:
+            kind, body = "damaged", NOTHING
+    return StoredRow(seq, row_id, kind, at, body, schema, digest, origin, corrects)
 
 
 def _plausible(values: Sequence[Any]) -> bool:
     """Whether the types are those of the table; the disk may have spoiled them as well."""
-    digest, origin = values[6], values[8:11]
+    rest = values[8:]
     return (
-        all(isinstance(value, kind) for value, kind in zip(values, _TYPES, strict=True))
-        and len(digest) == HASH
-        and (origin[0] is None) == (origin[1] is None)
+        [type(value) for value in values[:8]] == _TYPES
+        and len(values[6]) == HASH
+        and (rest[0] is None) == (rest[1] is None)
+        and all(map(isinstance, rest, _NULLABLE))
     )
 
 

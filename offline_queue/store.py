@@ -5,6 +5,7 @@ One read-write connection a file, with its promises read back; readers open read
 
 from __future__ import annotations
 
+import functools
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from typing import Literal
 from offline_queue.errors import QueueDamaged, QueueFull, QueueLocked
 
 _SYNCHRONOUS = {"NORMAL": 1, "FULL": 2}
+
+_text = functools.partial(str, encoding="utf-8", errors="replace")
+"""A text that the disk has spoiled is a wrong text, not an error of the statement."""
 
 BUSY_TIMEOUT = 5.0
 """Seconds that a statement waits for another connection."""
@@ -107,8 +111,3 @@ def connect_reader(path: Path) -> sqlite3.Connection:
         )
     connection.text_factory = _text
     return connection
-
-
-def _text(stored: bytes) -> str:
-    """A text that the disk has spoiled is a wrong text, not an error of the statement."""
-    return stored.decode(errors="replace")
