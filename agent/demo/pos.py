@@ -113,7 +113,7 @@ class CashRegister:
             reply = self._session.request(
                 method, f"{self._till}/{path}", data=payload, headers=headers, timeout=TIMEOUT
             )
-        except (requests.ConnectionError, requests.Timeout) as error:
+        except requests.RequestException as error:
             raise AgentAway(str(error)) from error
         if reply.status_code >= 400:
             raise Refused(msgspec.json.decode(reply.content, type=Problem))
