@@ -26,8 +26,10 @@ Kind = Literal[
 ]
 
 
-def flag(
-    connection: Connection,
+COLUMNS = ("at", "kind", "device", "row_id", "till", "member", "detail")
+
+
+def line(
     kind: Kind,
     now: datetime,
     device: Device,
@@ -36,7 +38,14 @@ def flag(
     till: str | None = None,
     member: str | None = None,
     detail: str = "",
+) -> tuple[object, ...]:
+    """What to write down, in the order of the columns."""
+    return (now, kind, device.id, row_id, till, member, detail)
+
+
+def flag(
+    connection: Connection, kind: Kind, now: datetime, device: Device, *, row_id: str | None = None, detail: str = ""
 ) -> None:
     """Write it down."""
-    values = {"at": now, "kind": kind, "device": device.id, "row_id": row_id, "till": till, "member": member}
-    connection.execute(insert(flags).values(**values, detail=detail))
+    values = line(kind, now, device, row_id=row_id, detail=detail)
+    connection.execute(insert(flags).values(dict(zip(COLUMNS, values, strict=True))))

@@ -13,23 +13,32 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select, update
-from sqlalchemy.exc import OperationalError, StatementError
+from sqlalchemy import Connection, Row, select, update
 
 from loyalty.chain import row_hash
 from loyalty.wire import MAX_BATCH, EventReply, Problem, Verdict
+from loyalty_server.booking import book_all
+from loyalty_server.books import Books
 from loyalty_server.devices import Device
-from loyalty_server.flags import flag
+from loyalty_server.flags import COLUMNS, flag, line
 from loyalty_server.keys import Keys
 from loyalty_server.problems import problem, refuse
-from loyalty_server.sales import DUPLICATE, Desk, IncomingRow, Outcome, book_row, rejected
-from loyalty_server.storage.statements import insert_new
-from loyalty_server.storage.tables import devices, epochs, quarantine, rows
+from loyalty_server.sales import Desk, tills_of
+from loyalty_server.slips import DUPLICATE, IncomingRow, Outcome, Slip, plain, read, rejected
+from loyalty_server.storage.statements import append, insert_new
+from loyalty_server.storage.tables import devices, epochs, flags, quarantine, rows
 
 log = logging.getLogger(__name__)
+
+_MOST = 1 << 62
+_COLUMNS = (
+    "device", "epoch", "seq", "id", "kind", "at", "hash", "verdict", "problem", "received_at", "origin_epoch",
+    "origin_seq", "corrects",
+)  # fmt: skip
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -57,14 +66,15 @@ def ingest(connection: Connection, keys: Keys, device: Device, batch: Batch, now
         return _fork(connection, device, batch, batch.rows, now)
     if batch.rows and batch.rows[0].seq > epoch.last_seq + 1:
         return problem("gap", expect=epoch.last_seq + 1)
-    booked = _booked(connection, device, batch)
-    strange = [row for row in batch.rows if row.seq in booked and booked[row.seq].hash != _plain(row.hash, 64)]
+    booked = _booked(connection, device, batch, epoch.last_seq)
+    strange = [row for row in batch.rows if row.seq in booked and booked[row.seq].hash != plain(row.hash, 64)]
     if strange:
         return _fork(connection, device, batch, [row for row in batch.rows if row.seq >= strange[0].seq], now)
     fresh = [row for row in batch.rows if row.seq not in booked]
     verdicts = [booked[row.seq].verdict for row in batch.rows if row.seq in booked]
-    desk = Desk(connection, keys, device, batch.epoch, now)
-    verdicts += _book(desk, fresh, bytes.fromhex(epoch.last_hash))
+    desk = Desk(Books(connection), keys, device, batch.epoch, now, tills_of(connection, device.store))
+    outcomes = _book(desk, connection, fresh, epoch.last_hash)
+    verdicts += [Verdict(row.seq, said.verdict, said.problem) for row, said in zip(fresh, outcomes, strict=True)]
     watermark = fresh[-1].seq if fresh else epoch.last_seq
     _say(device, batch, verdicts, watermark)
     return EventReply(device.id, batch.epoch, watermark, tuple(verdicts))
@@ -74,7 +84,7 @@ def _check_order(batch: Batch) -> None:
     if len(batch.rows) > MAX_BATCH:
         raise refuse("too_large", f"a batch may have {MAX_BATCH} rows")
     first = batch.rows[0].seq if batch.rows else 1
-    if first < 1 or any(row.seq != first + place for place, row in enumerate(batch.rows)):
+    if not 0 < first < _MOST or any(row.seq != first + place for place, row in enumerate(batch.rows)):
         raise refuse("malformed", "the rows of a batch are numbered from 1 on without a hole")
 
 
@@ -83,8 +93,8 @@ def _lock(connection: Connection, device: Device, epoch: str) -> Row[tuple[objec
     return connection.execute(select(epochs).where(epochs.c.device == device.id, epochs.c.epoch == epoch)).one_or_none()
 
 
-def _booked(connection: Connection, device: Device, batch: Batch) -> Mapping[int, _Booked]:
-    if not batch.rows:
+def _booked(connection: Connection, device: Device, batch: Batch, last: int) -> Mapping[int, _Booked]:
+    if not batch.rows or batch.rows[0].seq > last:
         return {}
     of_epoch = select(rows).where(rows.c.device == device.id, rows.c.epoch == batch.epoch)
     found = connection.execute(of_epoch.where(rows.c.seq.between(batch.rows[0].seq, batch.rows[-1].seq)))
@@ -98,60 +108,65 @@ def _again(row: Row[tuple[object, ...]]) -> Verdict:
     return Verdict(row.seq, "rejected", msgspec.json.decode(row.problem, type=Problem))
 
 
-def _book(desk: Desk, fresh: list[IncomingRow], previous: bytes) -> list[Verdict]:
-    verdicts = []
+def _book(desk: Desk, connection: Connection, fresh: list[IncomingRow], last: str) -> list[Outcome]:
+    """Book new rows, of which the first follows the hash `last`."""
+    if not fresh:
+        return []
+    entries, last = _entries(desk, connection, fresh, last)
+    books, outcomes = book_all(connection, desk, entries)
+    _keep(desk, connection, list(zip(fresh, outcomes, strict=True)))
+    here = update(epochs).where(epochs.c.device == desk.device.id, epochs.c.epoch == desk.epoch)
+    connection.execute(here.values(last_seq=fresh[-1].seq, last_hash=last))
+    books.settle()
+    return outcomes
+
+
+def _entries(
+    desk: Desk, connection: Connection, fresh: list[IncomingRow], last: str
+) -> tuple[list[Slip | Outcome], str]:
+    """What can be booked of each row, or what is said to it without; and the hash that the next row follows."""
+    entries: list[Slip | Outcome] = []
+    carried: set[tuple[str, str, int]] = set()
+    previous = bytes.fromhex(last)
     for row in fresh:
-        expected = row_hash(previous, desk.epoch, row.seq, row.kind, row.at, row.body.encode())
-        fits = row.hash == expected.hex() or row.kind == "damaged"
-        outcome = (_carried(desk, row) or _one(desk, row)) if fits else rejected("row_hash")
+        body = row.body.encode()
+        expected = row_hash(previous, desk.epoch, row.seq, row.kind, row.at, body)
         previous = _claimed_hash(row, expected)
-        _keep(desk, row, outcome)
-        verdicts.append(Verdict(row.seq, outcome.verdict, outcome.problem))
-    if fresh:
-        here = update(epochs).where(epochs.c.device == desk.device.id, epochs.c.epoch == desk.epoch)
-        desk.connection.execute(here.values(last_seq=fresh[-1].seq, last_hash=previous.hex()))
-    return verdicts
+        if row.hash != expected.hex() and row.kind != "damaged":
+            entries.append(rejected("row_hash"))
+        else:
+            entries.append(
+                _carried(desk, connection, row, carried) or read(row, sha256(body).hexdigest(), desk.device.store)
+            )
+    return entries, previous.hex()
 
 
-def _carried(desk: Desk, row: IncomingRow) -> Outcome | None:
+def _carried(desk: Desk, connection: Connection, row: IncomingRow, before: set[tuple[str, str, int]]) -> Outcome | None:
     """What was said to a row when it came before it was carried over; None = it never came.
 
     Two rows may have stood under one number of an old epoch (that is what a fork is), so the row's id must be the same.
+    `before` are the carried rows of this batch.
     """
     if row.origin is None:
         return None
     origin = row.origin
+    if (row.id, origin.epoch, origin.seq) in before:
+        return DUPLICATE
+    before.add((row.id, origin.epoch, origin.seq))
     of_other = select(devices.c.id, devices.c.store).join(epochs, epochs.c.device == devices.c.id)
-    other = desk.connection.execute(of_other.where(epochs.c.epoch == origin.epoch)).first()
+    other = connection.execute(of_other.where(epochs.c.epoch == origin.epoch)).first()
     if other is not None and other.store != desk.device.store:
         return rejected("foreign_epoch")
     same = select(rows).where(rows.c.id == row.id)
     again = same.where(rows.c.origin_epoch == origin.epoch, rows.c.origin_seq == origin.seq)
-    found = desk.connection.execute(again).first()
+    found = connection.execute(again).first()
     if other is not None and found is None:
         there = same.where(rows.c.device == other.id, rows.c.epoch == origin.epoch, rows.c.seq == origin.seq)
-        found = desk.connection.execute(there).first()
+        found = connection.execute(there).first()
     if found is None or (found.verdict == "rejected" and row.kind != "damaged"):
         return None
     said = None if found.problem is None else msgspec.json.decode(found.problem, type=Problem)
     return Outcome("rejected", said) if found.verdict == "rejected" else DUPLICATE
-
-
-def _one(desk: Desk, row: IncomingRow) -> Outcome:
-    """Book a row in a savepoint: what the database refuses is undone and rejected, and its neighbours stand."""
-    savepoint = desk.connection.begin_nested()
-    try:
-        outcome = book_row(desk, row)
-    except OperationalError:  # the database itself failed: not this row's fault
-        raise
-    except (StatementError, LookupError, ArithmeticError, TypeError, ValueError) as error:
-        log.exception("row=not_booked device=%s seq=%d", desk.device.id, row.seq)
-        outcome = rejected("row_not_booked", type(error).__name__)
-    if outcome.verdict == "rejected":
-        savepoint.rollback()
-    else:
-        savepoint.commit()
-    return outcome
 
 
 def _claimed_hash(row: IncomingRow, expected: bytes) -> bytes:
@@ -163,29 +178,25 @@ def _claimed_hash(row: IncomingRow, expected: bytes) -> bytes:
     return claimed if len(claimed) == len(expected) and claimed.hex() == row.hash else expected
 
 
-def _keep(desk: Desk, row: IncomingRow, outcome: Outcome) -> None:
+def _keep(desk: Desk, connection: Connection, said: list[tuple[IncomingRow, Outcome]]) -> None:
+    """Write down what came and what was said to it; what was not booked is put aside."""
+    append(connection, rows, _COLUMNS, [_line(desk, row, outcome) for row, outcome in said])
+    for row, outcome in said:
+        if outcome.problem is not None:
+            _set_aside(connection, desk.device, desk.epoch, row, outcome.problem.code, desk.now)
+    refused = [(row, outcome.problem.code) for row, outcome in said if outcome.problem is not None]
+    lines = [line("rejected", desk.now, desk.device, row_id=plain(row.id, 64), detail=code) for row, code in refused]
+    append(connection, flags, COLUMNS, lines)
+
+
+def _line(desk: Desk, row: IncomingRow, outcome: Outcome) -> tuple[object, ...]:
     origin = row.origin
     said = None if outcome.problem is None else msgspec.json.encode(outcome.problem).decode()
-    desk.connection.execute(
-        insert(rows).values(
-            device=desk.device.id,
-            epoch=desk.epoch,
-            seq=row.seq,
-            id=_plain(row.id, 64),
-            kind=_plain(row.kind, 32),
-            at=_plain(row.at, 64),
-            hash=_plain(row.hash, 64),
-            verdict=outcome.verdict,
-            problem=said,
-            received_at=desk.now,
-            origin_epoch=None if origin is None else _plain(origin.epoch, 64),
-            origin_seq=None if origin is None else _number(origin.seq),
-            corrects=_number(row.corrects),
-        )
-    )
-    if outcome.problem is not None:
-        _set_aside(desk.connection, desk.device, desk.epoch, row, outcome.problem.code, desk.now)
-        flag(desk.connection, "rejected", desk.now, desk.device, row_id=_plain(row.id, 64), detail=outcome.problem.code)
+    texts = (plain(row.id, 64), plain(row.kind, 32), plain(row.at, 64), plain(row.hash, 64))
+    carried = (None, None) if origin is None else (plain(origin.epoch, 64), _number(origin.seq))
+    return (
+        desk.device.id, desk.epoch, row.seq, *texts, outcome.verdict, said, desk.now, *carried, _number(row.corrects),
+    )  # fmt: skip
 
 
 def _fork(
@@ -195,17 +206,11 @@ def _fork(
     strange: tuple[IncomingRow, ...] | list[IncomingRow],
     now: datetime,
 ) -> Problem:
-    epoch = _plain(batch.epoch, 64)
+    epoch = plain(batch.epoch, 64)
     kept = [row for row in strange if _set_aside(connection, device, epoch, row, "fork", now)]
     if kept:
-        flag(
-            connection,
-            "fork",
-            now,
-            device,
-            row_id=_plain(kept[0].id, 64),
-            detail=f"rows={len(kept)} first={kept[0].seq}",
-        )
+        detail = f"rows={len(kept)} first={kept[0].seq}"
+        flag(connection, "fork", now, device, row_id=plain(kept[0].id, 64), detail=detail)
     log.error("fork device=%s epoch=%r rows=%d", device.id, epoch, len(strange))
     return problem("fork", "the rows were put aside; this queue must begin a new epoch")
 
@@ -220,24 +225,19 @@ def _set_aside(
             "device": device.id,
             "epoch": epoch,
             "seq": row.seq,
-            "hash": _plain(row.hash, 64),
-            "row_id": _plain(row.id, 64),
-            "kind": _plain(row.kind, 32),
-            "at": _plain(row.at, 64),
-            "body": _plain(row.body),
+            "hash": plain(row.hash, 64),
+            "row_id": plain(row.id, 64),
+            "kind": plain(row.kind, 32),
+            "at": plain(row.at, 64),
+            "body": plain(row.body),
             "reason": reason,
             "received_at": now,
         },
     )
 
 
-def _plain(text: str, most: int | None = None) -> str:
-    """Text of a row that nobody has checked, as any database takes it."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:most]
-
-
 def _number(value: int | None) -> int | None:
-    return value if value is not None and 0 <= value < 1 << 62 else None
+    return value if value is not None and 0 <= value < _MOST else None
 
 
 def _say(device: Device, batch: Batch, verdicts: list[Verdict], watermark: int) -> None:

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Literal, NamedTuple, TextIO
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, and_, func, select, update
 
 from loyalty.wire import ReceiptId
+from loyalty_server.slips import name_of
+from loyalty_server.storage.statements import append
 from loyalty_server.storage.tables import RECEIPT, ledger, members, receipts
 
 Kind = Literal["earn", "redeem", "opening"]
@@ -24,6 +26,9 @@ COLUMNS = (
     "at", "booked_at", "row_id", "device", "epoch", "seq",
 )  # fmt: skip
 """Columns of the CSV file, one line an entry; a receipt without entries has one line without a kind."""
+
+
+ENTRY_COLUMNS = ("member", "kind", "points", "at", "booked_at", "row_id", *RECEIPT)
 
 
 class Entry(NamedTuple):
@@ -42,7 +47,7 @@ def book(connection: Connection, entries: list[Entry], now: datetime) -> None:
     """Append the entries and move the balances. Raises IntegrityError when one of them stands already."""
     if not entries:
         return
-    connection.execute(insert(ledger), [_values(entry, now) for entry in entries])
+    append(connection, ledger, ENTRY_COLUMNS, [_line(entry, now) for entry in entries])
     sums: dict[str, int] = {}
     for entry in entries:
         sums[entry.member] = sums.get(entry.member, 0) + entry.points
@@ -82,22 +87,9 @@ def write_csv(connection: Connection, file: TextIO) -> int:
     return count
 
 
-def _values(entry: Entry, now: datetime) -> dict[str, object]:
-    receipt = entry.receipt
-    named = {name: getattr(receipt, name) for name in RECEIPT} if receipt else {"business_day": entry.business_day}
-    return {
-        "member": entry.member,
-        "kind": entry.kind,
-        "points": entry.points,
-        "at": entry.at,
-        "booked_at": now,
-        "row_id": entry.row_id,
-        "store": None,
-        "till": None,
-        "shift": None,
-        "number": None,
-        **named,
-    }
+def _line(entry: Entry, now: datetime) -> tuple[object, ...]:
+    name = name_of(entry.receipt) if entry.receipt else (entry.business_day, *[None] * (len(RECEIPT) - 1))
+    return (entry.member, entry.kind, entry.points, entry.at, now, entry.row_id, *name)
 
 
 def _lines(connection: Connection) -> Iterator[tuple[object, ...]]:

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections.abc import Collection
 from datetime import date, datetime
 
 import msgspec
 from sqlalchemy import Connection, Row, insert, select, update
 
 from loyalty.codes.check_digit import check_digit
-from loyalty.member import apply
 from loyalty.quote import MemberState
-from loyalty.wire import Sale
-from loyalty_server.storage.statements import insert_new, next_number
+from loyalty_server.storage.statements import insert_new, move, next_number, next_numbers, within
 from loyalty_server.storage.tables import cards, members
 
 CARD_PREFIX = "29"
@@ -61,9 +60,10 @@ def give_new_card(connection: Connection, member: str, now: datetime) -> str:
             return card
 
 
-def member_of_card(connection: Connection, card: str) -> str | None:
-    """Return whose card this is."""
-    return connection.execute(select(cards.c.member).where(cards.c.card == card)).scalar_one_or_none()
+def of_cards(connection: Connection, wanted: Collection[str]) -> dict[str, str]:
+    """Return whose cards these are."""
+    found = select(cards.c.card, cards.c.member).where(within(connection, cards.c.card, wanted))
+    return {row.card: row.member for row in connection.execute(found)}
 
 
 def member_of_phone(connection: Connection, phone: str) -> str | None:
@@ -77,23 +77,25 @@ def first_card(connection: Connection, member: str) -> str | None:
     return connection.execute(of_member.limit(1)).scalar_one_or_none()
 
 
-def is_member(connection: Connection, member: str) -> bool:
-    """Tell whether there is such a member."""
-    found = select(members.c.id).where(members.c.id == member, members.c.deleted_at.is_(None))
-    return connection.execute(found).first() is not None
-
-
 def balance_of(connection: Connection, member: str) -> int:
     """Return his points."""
     return int(connection.execute(select(members.c.balance).where(members.c.id == member)).scalar_one())
 
 
-def count_sale(connection: Connection, member: str, sale: Sale) -> None:
-    """Move the member's counters, tier, stamps and coupons by a sale; points are the ledger's part."""
-    row = connection.execute(select(members).where(members.c.id == member).with_for_update()).one()
-    moved = msgspec.structs.replace(apply(state_of(row), sale), balance=0)
-    changed = update(members).where(members.c.id == member)
-    connection.execute(changed.values(state=_text(moved), change=next_number(connection, "change")))
+def lock(connection: Connection, ids: Collection[str]) -> dict[str, MemberState]:
+    """Return those members as they stand, and keep everybody else from them until the transaction ends."""
+    known = select(members).where(within(connection, members.c.id, ids), members.c.deleted_at.is_(None))
+    found = connection.execute(known.order_by(members.c.id).with_for_update())
+    return {row.id: state_of(row) for row in found}
+
+
+def write(connection: Connection, states: list[tuple[str, MemberState]]) -> None:
+    """Set members, who are locked, to these states, each under the next change number."""
+    if not states:
+        return
+    change = next_numbers(connection, "change", len(states))
+    lines = [(member, state.balance, _text(state), change + place) for place, (member, state) in enumerate(states)]
+    move(connection, members.c.id, ("balance", "state", "change"), lines)
 
 
 def state_of(row: Row[tuple[object, ...]], as_of: datetime | None = None) -> MemberState:
@@ -108,4 +110,5 @@ def _touch(connection: Connection, member: str) -> None:
 
 
 def _text(state: MemberState) -> str:
-    return msgspec.json.encode(state).decode()
+    """The balance stands beside it."""
+    return msgspec.json.encode(msgspec.structs.replace(state, balance=0)).decode()

@@ -12,8 +12,9 @@
     flags, quarantine       what people should look at; rows that were not booked
     counters, settings      running numbers and the server's incarnation
 
-The business day is part of every key of receipts and ledger, so that both can be partitioned by it. Documents (sale
-bodies, member states) are JSON text; money and points are 64-bit whole numbers.
+The business day is part of every key of receipts and ledger. PostgreSQL keeps the receipts, which are most of all bytes,
+in a partition a day (see loyalty_server.storage.partitions). Documents (sale bodies, member states) are JSON text; money
+and points are 64-bit whole numbers.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    String,
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
-from loyalty_server.storage.types import Serial, UtcTime
+from loyalty_server.storage.types import Serial, UtcTime, name
 
 metadata = MetaData(
     naming_convention={
@@ -45,17 +46,19 @@ metadata = MetaData(
     }
 )
 
+_CARRIED = text("origin_epoch IS NOT NULL")
+
 counters = Table(
-    "counters", metadata, Column("name", String(32), primary_key=True), Column("value", BigInteger, nullable=False)
+    "counters", metadata, Column("name", name(32), primary_key=True), Column("value", BigInteger, nullable=False)
 )
 settings = Table(
-    "settings", metadata, Column("name", String(32), primary_key=True), Column("value", Text, nullable=False)
+    "settings", metadata, Column("name", name(32), primary_key=True), Column("value", Text, nullable=False)
 )
 
 stores = Table(
     "stores",
     metadata,
-    Column("id", String(64), primary_key=True),
+    Column("id", name(64), primary_key=True),
     Column("name", Text, nullable=False),
     Column("ident_generation", Integer, nullable=False),
 )
@@ -63,30 +66,30 @@ tills = Table(
     "tills",
     metadata,
     Column("store", ForeignKey("stores.id"), primary_key=True),
-    Column("id", String(64), primary_key=True),
+    Column("id", name(64), primary_key=True),
     Column("name", Text, nullable=False),
 )
 
 claim_codes = Table(
     "claim_codes",
     metadata,
-    Column("code_sha256", String(64), primary_key=True),
+    Column("code_sha256", name(64), primary_key=True),
     Column("store", ForeignKey("stores.id"), nullable=False),
     Column("expires_at", UtcTime, nullable=False),
-    Column("device", String(32)),
-    Column("replaces", String(32)),  # the device that goes on with a new key, if it is not a new one
+    Column("device", name(32)),
+    Column("replaces", name(32)),  # the device that goes on with a new key, if it is not a new one
 )
 devices = Table(
     "devices",
     metadata,
-    Column("id", String(32), primary_key=True),
+    Column("id", name(32), primary_key=True),
     Column("number", Integer, nullable=False, unique=True),
     Column("store", ForeignKey("stores.id"), nullable=False),
-    Column("public_key", String(64), nullable=False, unique=True),
+    Column("public_key", name(64), nullable=False, unique=True),
     Column("machine", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("token_generation", Integer, nullable=False),
-    Column("epoch", String(64), nullable=False),
+    Column("epoch", name(64), nullable=False),
     Column("revoked_at", UtcTime),
     Column("claimed_at", UtcTime, nullable=False),
     Column("seen_at", UtcTime),
@@ -96,46 +99,46 @@ epochs = Table(
     "epochs",
     metadata,
     Column("device", ForeignKey("devices.id"), primary_key=True),
-    Column("epoch", String(64), primary_key=True),
+    Column("epoch", name(64), primary_key=True),
     Column("last_seq", BigInteger, nullable=False),
-    Column("last_hash", String(64), nullable=False),
+    Column("last_hash", name(64), nullable=False),
     Column("opened_at", UtcTime, nullable=False),
     Column("closed_at", UtcTime),
     Column("closes_at", BigInteger),  # the last row of a closed epoch that may still come
     Column("heard_at", UtcTime),  # when a queue that goes on from what is booked was last heard of,
     Column("opened", BigInteger),  # and which opening of its file that was
-    Column("instance", String(64)),
+    Column("instance", name(64)),
     Column("reason", Text),
     Index("ix_epochs_epoch", "epoch"),
 )
 rows = Table(
     "rows",
     metadata,
-    Column("device", String(32), primary_key=True),
-    Column("epoch", String(64), primary_key=True),
+    Column("device", name(32), primary_key=True),
+    Column("epoch", name(64), primary_key=True),
     Column("seq", BigInteger, primary_key=True),
-    Column("id", String(64), nullable=False),
-    Column("kind", String(32), nullable=False),
-    Column("at", String(64), nullable=False),
-    Column("hash", String(64), nullable=False),
-    Column("verdict", String(16), nullable=False),
+    Column("id", name(64), nullable=False),
+    Column("kind", name(32), nullable=False),
+    Column("at", name(64), nullable=False),
+    Column("hash", name(64), nullable=False),
+    Column("verdict", name(16), nullable=False),
     Column("problem", Text),
     Column("received_at", UtcTime, nullable=False),
-    Column("origin_epoch", String(64)),
+    Column("origin_epoch", name(64)),
     Column("origin_seq", BigInteger),
     Column("corrects", BigInteger),
     ForeignKeyConstraint(["device", "epoch"], ["epochs.device", "epochs.epoch"]),
-    Index("ix_rows_origin", "origin_epoch", "origin_seq"),
+    Index("ix_rows_origin", "origin_epoch", "origin_seq", sqlite_where=_CARRIED, postgresql_where=_CARRIED),
 )
 
 members = Table(
     "members",
     metadata,
-    Column("id", String(32), primary_key=True),
+    Column("id", name(32), primary_key=True),
     Column("balance", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
     Column("greeting", Text),
-    Column("phone", String(20), unique=True),
+    Column("phone", name(20), unique=True),
     Column("change", BigInteger, nullable=False, unique=True),
     Column("created_at", UtcTime, nullable=False),
     Column("deleted_at", UtcTime),
@@ -143,7 +146,7 @@ members = Table(
 cards = Table(
     "cards",
     metadata,
-    Column("card", String(64), primary_key=True),
+    Column("card", name(64), primary_key=True),
     Column("member", ForeignKey("members.id"), nullable=False, index=True),
     Column("created_at", UtcTime, nullable=False),
 )
@@ -155,13 +158,13 @@ receipts = Table(
     "receipts",
     metadata,
     Column("business_day", Date, primary_key=True),
-    Column("store", String(64), primary_key=True),
-    Column("till", String(64), primary_key=True),
-    Column("shift", String(64), primary_key=True),
-    Column("number", String(64), primary_key=True),
-    Column("row_id", String(64), nullable=False),
-    Column("device", String(32), nullable=False),
-    Column("epoch", String(64), nullable=False),
+    Column("store", name(64), primary_key=True),
+    Column("till", name(64), primary_key=True),
+    Column("shift", name(64), primary_key=True),
+    Column("number", name(64), primary_key=True),
+    Column("row_id", name(64), nullable=False),
+    Column("device", name(32), nullable=False),
+    Column("epoch", name(64), nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("at", UtcTime, nullable=False),
     Column("received_at", UtcTime, nullable=False),
@@ -169,26 +172,26 @@ receipts = Table(
     Column("pay", BigInteger, nullable=False),
     Column("earned", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
-    Column("body_sha256", String(64), nullable=False),
+    Column("body_sha256", name(64), nullable=False),
     Column("member", ForeignKey("members.id")),
-    Column("token", String(32), index=True),
     UniqueConstraint("row_id", "business_day", name="uq_receipts_row"),
+    postgresql_partition_by="RANGE (business_day)",
 )
 ledger = Table(
     "ledger",
     metadata,
     Column("id", Serial, primary_key=True, autoincrement=True),
     Column("member", ForeignKey("members.id"), nullable=False, index=True),
-    Column("kind", String(16), nullable=False),
+    Column("kind", name(16), nullable=False),
     Column("points", BigInteger, nullable=False),
     Column("at", UtcTime, nullable=False),
     Column("booked_at", UtcTime, nullable=False),
-    Column("row_id", String(64), nullable=False),
+    Column("row_id", name(64), nullable=False),
     Column("business_day", Date, nullable=False),
-    Column("store", String(64)),
-    Column("till", String(64)),
-    Column("shift", String(64)),
-    Column("number", String(64)),
+    Column("store", name(64)),
+    Column("till", name(64)),
+    Column("shift", name(64)),
+    Column("number", name(64)),
     UniqueConstraint("row_id", "kind", "business_day", name="uq_ledger_row"),
     UniqueConstraint(*RECEIPT, "kind", name="uq_ledger_receipt"),
 )
@@ -206,20 +209,21 @@ programmes = Table(
 tokens = Table(
     "tokens",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("bound_to", String(16)),  # "receipt" or "till" once its row is in, else not known yet
+    Column("id", name(32), primary_key=True),
+    Column("bound_to", name(16)),  # "receipt" or "till" once its row is in, else not known yet
     Column("member", ForeignKey("members.id")),
     Column("used_at", UtcTime),
+    *(Column(part, Date if part == "business_day" else name(64)) for part in RECEIPT),  # the receipt that it stands on
 )
 attempts = Table(
     "attempts",
     metadata,
-    Column("id", String(32), primary_key=True),
+    Column("id", name(32), primary_key=True),
     Column("token", ForeignKey("tokens.id"), nullable=False, index=True),
-    Column("phone", String(20), nullable=False, index=True),
-    Column("code_sha256", String(64), nullable=False),
+    Column("phone", name(20), nullable=False, index=True),
+    Column("code_sha256", name(64), nullable=False),
     Column("tries", Integer, nullable=False),
-    Column("language", String(8), nullable=False),
+    Column("language", name(8), nullable=False),
     Column("text_version", Integer, nullable=False),
     Column("advertising", Boolean, nullable=False),
     Column("shown_at", UtcTime),
@@ -232,16 +236,16 @@ consents = Table(
     metadata,
     Column("id", Serial, primary_key=True, autoincrement=True),
     Column("member", ForeignKey("members.id"), nullable=False, index=True),
-    Column("purpose", String(32), nullable=False),
+    Column("purpose", name(32), nullable=False),
     Column("text_version", Integer, nullable=False),
-    Column("text_sha256", String(64), nullable=False),
-    Column("language", String(8), nullable=False),
+    Column("text_sha256", name(64), nullable=False),
+    Column("language", name(8), nullable=False),
     Column("shown_at", UtcTime),
     Column("accepted_at", UtcTime, nullable=False),
-    Column("channel", String(32), nullable=False),
-    Column("store", String(64)),
-    Column("device", String(32)),
-    Column("token", String(32)),
+    Column("channel", name(32), nullable=False),
+    Column("store", name(64)),
+    Column("device", name(32)),
+    Column("token", name(32)),
     Column("withdrawn_at", UtcTime),
 )
 
@@ -250,25 +254,25 @@ flags = Table(
     metadata,
     Column("id", Serial, primary_key=True, autoincrement=True),
     Column("at", UtcTime, nullable=False),
-    Column("kind", String(32), nullable=False),
-    Column("device", String(32), nullable=False),
-    Column("row_id", String(64)),
-    Column("till", String(64)),
-    Column("member", String(32)),
+    Column("kind", name(32), nullable=False),
+    Column("device", name(32), nullable=False),
+    Column("row_id", name(64)),
+    Column("till", name(64)),
+    Column("member", name(32)),
     Column("detail", Text, nullable=False),
     Index("ix_flags_kind_at", "kind", "at"),
 )
 quarantine = Table(
     "quarantine",
     metadata,
-    Column("device", String(32), primary_key=True),
-    Column("epoch", String(64), primary_key=True),
+    Column("device", name(32), primary_key=True),
+    Column("epoch", name(64), primary_key=True),
     Column("seq", BigInteger, primary_key=True),
-    Column("hash", String(64), primary_key=True),
-    Column("row_id", String(64), nullable=False),
-    Column("kind", String(32), nullable=False),
-    Column("at", String(64), nullable=False),
+    Column("hash", name(64), primary_key=True),
+    Column("row_id", name(64), nullable=False),
+    Column("kind", name(32), nullable=False),
+    Column("at", name(64), nullable=False),
     Column("body", Text, nullable=False),
-    Column("reason", String(32), nullable=False),
+    Column("reason", name(32), nullable=False),
     Column("received_at", UtcTime, nullable=False),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, String
 from sqlalchemy.types import TypeDecorator
 
 
@@ -32,3 +32,8 @@ class UtcTime(TypeDecorator[datetime]):
 
 Serial = BigInteger().with_variant(Integer(), "sqlite")
 """A 64-bit number that the database counts up by itself (SQLite does so for INTEGER alone)."""
+
+
+def name(length: int) -> String:
+    """Text that is a key: compared byte by byte, as SQLite does, whatever language PostgreSQL was set up for."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from loyalty.wire import EventReply, Row
 from loyalty_server.devices import find_device
 from loyalty_server.ingest import Batch, ingest
-from loyalty_server.sales import IncomingRow
+from loyalty_server.slips import IncomingRow
 from loyalty_server.storage import tables
 
 if TYPE_CHECKING:

@@ -48,7 +48,8 @@ def file(tmp_path: Path) -> Iterator[Database]:
 
 def test_the_migrations_make_the_tables_of_the_code(database: Database) -> None:
     with database.reading() as tx:
-        context = MigrationContext.configure(tx, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_name": lambda name, kind, _: kind != "table" or name != "receipts_other"}
+        context = MigrationContext.configure(tx, opts=opts)
         found = compare_metadata(context, metadata)
     assert found == []
     assert is_current(database)

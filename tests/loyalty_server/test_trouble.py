@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import text
+
 from loyalty_server.storage import tables
 
 if TYPE_CHECKING:
@@ -54,12 +56,32 @@ def test_an_unforeseen_failure_tells_nothing(
     assert "9161234567" not in caplog.text
 
 
-def test_errors_of_the_database_carry_no_values(shop: Shop, till: Till, caplog: pytest.LogCaptureFixture) -> None:
-    sale = till.sale(card="2977777777777")
-    assert till.verdicts(till.row(sale, at="0001-01-01T00:00:00+14:00")) == ["row_not_booked"]
-    assert "row=not_booked" in caplog.text
-    assert "2977777777777" not in caplog.text
-    assert shop.count(tables.receipts) == 0
+def test_what_the_database_refuses_is_rejected_alone_and_tells_nothing(
+    shop: Shop, till: Till, caplog: pytest.LogCaptureFixture
+) -> None:
+    with shop.database.writing() as tx:
+        tx.execute(text("CREATE UNIQUE INDEX odd ON receipts (pay, business_day)"))
+    member = shop.member("2977777777777")
+    rows = [till.row(till.sale(total, member=member)) for total in (10000, 7654300, 7654300, 20000)]
+    assert till.verdicts(*rows) == ["accepted", "accepted", "row_not_booked", "accepted"]
+    assert "rows=refused" in caplog.text
+    assert "7654300" not in caplog.text
+    assert (shop.count(tables.receipts), shop.points(member)) == (3, 10 + 7654 + 20)
+    assert shop.flags() == ["rejected"]
+    assert till.verdicts(*rows) == ["duplicate", "duplicate", "row_not_booked", "duplicate"]
+
+
+def test_a_database_that_is_broken_rejects_no_row(
+    shop: Shop, till: Till, problem_of: Callable[[requests.Response], Problem]
+) -> None:
+    """What is not the row's fault must not be said to it: a till never sends a rejected row again."""
+    row = till.row(till.sale())
+    with shop.database.writing() as tx:
+        tx.execute(text("ALTER TABLE receipts RENAME COLUMN pay TO paid"))
+    assert problem_of(till.post(row)).code in ("internal", "busy")
+    with shop.database.writing() as tx:
+        tx.execute(text("ALTER TABLE receipts RENAME COLUMN paid TO pay"))
+    assert till.verdicts(row) == ["accepted"]
 
 
 def test_a_code_that_cannot_be_sent_is_said(shop: Shop, till: Till, phone: Phone) -> None:

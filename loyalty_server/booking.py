@@ -1,0 +1,75 @@
+"""Booking many rows: all at once where the database takes them so, one by one where it does not.
+
+The database has the last word on each line. What it refuses because another transaction was faster is seen by new books;
+what it refuses again is looked for row by row, each in a savepoint of its own, so that its neighbours stand.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, IntegrityError
+
+from loyalty_server.books import Books
+from loyalty_server.sales import Desk, book_slip, expect
+from loyalty_server.slips import Outcome, Slip, rejected
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 2
+_REFUSALS = (IntegrityError, DataError, OverflowError)
+"""What is the fault of a row. Anything else (no connection, no room, no such table) is not, and nothing is booked."""
+
+
+def book_all(connection: Connection, desk: Desk, entries: Sequence[Slip | Outcome]) -> tuple[Books, list[Outcome]]:
+    """Book the slips among the entries and return all outcomes. The caller settles the books at the end."""
+    for _ in range(_AT_ONCE):
+        done = _try(connection, desk, entries)
+        if done is not None:
+            return done
+    return Books(connection), [_alone(connection, desk, entry) for entry in entries]
+
+
+def _alone(connection: Connection, desk: Desk, entry: Slip | Outcome) -> Outcome:
+    if isinstance(entry, Outcome):
+        return entry
+    done = _try(connection, desk, [entry])
+    if done is None:
+        return rejected("row_not_booked", "the database refused it")
+    books, (outcome,) = done
+    books.settle()
+    return outcome
+
+
+def _try(connection: Connection, desk: Desk, entries: Sequence[Slip | Outcome]) -> tuple[Books, list[Outcome]] | None:
+    """Book in a savepoint; None = the database refused something, and nothing is booked."""
+    at_work = replace(desk, books=Books(connection))
+    savepoint = connection.begin_nested()
+    try:
+        expect(at_work, [entry for entry in entries if isinstance(entry, Slip)])
+        outcomes = [_one(at_work, entry) for entry in entries]
+        at_work.books.write()
+    except _REFUSALS:
+        log.exception("rows=refused device=%s rows=%d", desk.device.id, len(entries))
+        savepoint.rollback()
+        return None
+    savepoint.commit()
+    return at_work.books, outcomes
+
+
+def _one(desk: Desk, entry: Slip | Outcome) -> Outcome:
+    if isinstance(entry, Outcome):
+        return entry
+    try:
+        outcome = book_slip(desk, entry)
+    except (LookupError, ArithmeticError, TypeError, ValueError) as error:
+        log.exception("row=not_booked device=%s seq=%d", desk.device.id, entry.row.seq)
+        outcome = rejected("row_not_booked", type(error).__name__)
+    if outcome.verdict == "accepted":
+        desk.books.keep()
+    else:
+        desk.books.drop()
+    return outcome

@@ -1,0 +1,120 @@
+"""Rows as they travel, and what can be said of one by itself: read and checked before the database is asked anything."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from loyalty.wire import SCHEMA, Enrolment, Origin, Problem, ReceiptId, Sale
+from loyalty_server.problems import problem
+
+Name = tuple[date, str, str, str, str]
+"""What names a paper receipt: business day, store, till, shift, number."""
+
+_MOST = 10**12
+LONGEST_NAME = 64
+
+
+class IncomingRow(msgspec.Struct, frozen=True):
+    """A row as it travels; of any kind, so that one that is not known here stops no other."""
+
+    seq: int
+    id: str
+    kind: str
+    at: str
+    body: str
+    schema: int
+    hash: str
+    origin: Origin | None = None
+    corrects: int | None = None
+
+
+class Outcome(NamedTuple):
+    """The verdict on a row, with the reason when it was rejected."""
+
+    verdict: Literal["accepted", "duplicate", "rejected"]
+    problem: Problem | None = None
+
+
+ACCEPTED = Outcome("accepted")
+DUPLICATE = Outcome("duplicate")
+
+
+def rejected(code: str, detail: str = "") -> Outcome:
+    """Return the outcome of a row that is not booked."""
+    return Outcome("rejected", problem(code, detail))
+
+
+class Slip(NamedTuple):
+    """A row that can be booked: when it happened (in UTC), what, and the SHA-256 of its body."""
+
+    row: IncomingRow
+    at: datetime
+    body: Sale | Enrolment
+    digest: str
+
+
+def read(row: IncomingRow, digest: str, store: str) -> Slip | Outcome:
+    """Return the row, read, or why a device of this store cannot have it booked. `digest` = SHA-256 of the body."""
+    if row.kind == "damaged":
+        return rejected("row_damaged")
+    if row.schema != SCHEMA:
+        return rejected("row_schema", f"schema {row.schema}")
+    try:
+        return _read(row, digest, store)
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
+        return rejected("row_malformed", str(error)[:200])
+
+
+def name_of(receipt: ReceiptId) -> Name:
+    """Return what names it, in the order of the table's key."""
+    return (receipt.business_day, receipt.store, receipt.till, receipt.shift, receipt.number)
+
+
+def plain(text: str, most: int | None = None) -> str:
+    """Return text that nobody has checked, as any database takes it."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:most]
+
+
+def _read(row: IncomingRow, digest: str, store: str) -> Slip | Outcome:
+    at = _time(row)
+    match row.kind:
+        case "sale":
+            sale = _SALE.decode(row.body)
+            if sale.receipt.store != store:
+                return rejected("foreign_store", sale.receipt.store[:LONGEST_NAME])
+            _check_receipt(sale.receipt)
+            _check_sums(sale)
+            return Slip(row, at, sale, digest)
+        case "enrolment":
+            return Slip(row, at, _ENROLMENT.decode(row.body), digest)
+    return rejected("row_kind", row.kind[:LONGEST_NAME])
+
+
+_SALE = msgspec.json.Decoder(Sale)
+_ENROLMENT = msgspec.json.Decoder(Enrolment)
+
+
+def _time(row: IncomingRow) -> datetime:
+    at = datetime.fromisoformat(row.at)
+    if at.tzinfo is None:
+        raise ValueError("`at` has no offset")
+    if not (0 < len(row.id) <= LONGEST_NAME and row.id.isprintable()):
+        raise ValueError("`id` is not an id")
+    return at.astimezone(UTC)
+
+
+def _check_receipt(receipt: ReceiptId) -> None:
+    for name in ("till", "shift", "number"):
+        text = getattr(receipt, name)
+        if not 0 < len(text) <= LONGEST_NAME or not text.isprintable():
+            raise ValueError(f"receipt.{name} must be 1-{LONGEST_NAME} printable letters")
+
+
+def _check_sums(sale: Sale) -> None:
+    quote = sale.quote
+    for name in ("total", "pay", "discount", "earned", "redeemed"):
+        if not 0 <= getattr(quote, name) <= _MOST:
+            raise ValueError(f"quote.{name} is not a possible number")
