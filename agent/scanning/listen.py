@@ -41,24 +41,22 @@ class _Answer(msgspec.Struct, frozen=True):
     scans: tuple[_Seen, ...]
 
 
-def from_agent(socket: Path, names: set[str], stop: threading.Event, clock: Clock) -> Iterator[Scanned]:
-    """What the running agent reads until `stop`. Raises AdminUnreachable, at the first `next` when none runs."""
-    last = _ask(socket, 0).last
+def last_of_agent(socket: Path) -> int | None:
+    """The number of the agent's last scan: what comes from now on has a higher one. None = no agent runs."""
+    try:
+        return _ask(socket, 0).last
+    except AdminUnreachable:
+        return None
+
+
+def from_agent(socket: Path, last: int, names: set[str], stop: threading.Event, clock: Clock) -> Iterator[Scanned]:
+    """What the running agent reads behind the scan `last`, until `stop`. Raises AdminUnreachable when it has ended."""
     while not clock.wait(stop, _EVERY):
         answer = _ask(socket, last)
         last = answer.last
         for each in answer.scans:
             if each.scanner in names:
                 yield Scanned(each.scanner, bytes.fromhex(each.data), each.at, each.partial)
-
-
-def agent_runs(socket: Path) -> bool:
-    """Whether one can be asked."""
-    try:
-        _ask(socket, 0)
-    except AdminUnreachable:
-        return False
-    return True
 
 
 def from_ports(tables: Iterable[Table], stop: threading.Event, clock: Clock) -> Iterator[News]:

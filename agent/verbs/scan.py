@@ -30,17 +30,19 @@ if TYPE_CHECKING:
 def scan(default: Path, config_path: Path | None, wanted: str | None, count: int | None, as_json: bool) -> None:
     """Show what the scanners read: bytes, AIM id, class, and why. Until Ctrl-C."""
     from agent.clock import SystemClock
-    from agent.scanning.listen import agent_runs, from_agent, from_ports
+    from agent.scanning.listen import from_agent, from_ports, last_of_agent
 
     config, clock, stop = load_config(config_path or default), SystemClock(), stop_on_signals()
     tables = _chosen(config, wanted)
     socket = config.folder / "admin.sock"
-    if agent_runs(socket):
-        say(text("scan.from_agent", config.language))
-        _show(config, from_agent(socket, {each.name for each in tables}, stop, clock), count, as_json, stop)
-    else:
+    last = last_of_agent(socket)
+    if last is None:
         say(text("scan.from_ports", config.language))
         _show(config, from_ports(tables, stop, clock), count, as_json, stop)
+    else:
+        say(text("scan.from_agent", config.language))
+        names = {each.name for each in tables}
+        _show(config, from_agent(socket, last, names, stop, clock), count, as_json, stop)
 
 
 def _chosen(config: Config, wanted: str | None) -> list[Scanner]:

@@ -93,9 +93,9 @@ def _found(
 
 
 def _introduce(among: list[Place], config: Config | None, language: Language) -> None:
-    from agent.scanning.listen import agent_runs
+    from agent.scanning.listen import last_of_agent
 
-    if config is not None and agent_runs(config.folder / "admin.sock"):
+    if config is not None and last_of_agent(config.folder / "admin.sock") is not None:
         say(text("scanner_setup.agent_runs", language))
     if not among:
         say(text("scanner_setup.nothing", language))
