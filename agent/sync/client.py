@@ -65,12 +65,14 @@ class Client:
         session: requests.Session,
         identity: Identity | None = None,
         server_clock: ServerClock | None = None,
+        timeouts: tuple[float, float] = TIMEOUTS,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._host = _host(base_url)
         self._clock = clock
         self._session = session
         self._identity = identity
+        self._timeouts = timeouts
         self.server_clock = server_clock or ServerClock(clock)
         """The server's time, as far as it is known."""
 
@@ -158,7 +160,7 @@ class Client:
     def _send_once(self, request: requests.Request) -> Answer:
         prepared = self._session.prepare_request(request)
         try:
-            with self._session.send(prepared, timeout=TIMEOUTS, stream=True, allow_redirects=False) as response:
+            with self._session.send(prepared, timeout=self._timeouts, stream=True, allow_redirects=False) as response:
                 body = self._body(response)
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, headers, body)

@@ -32,7 +32,7 @@ IDLE = 60.0
 """Seconds after which the drain looks by itself whether something waits."""
 OUTAGE = timedelta(minutes=10)
 """After so long without a connection tills must not come back all at once."""
-_NOTE_EVERY = 60.0
+_NOTE_EVERY = 600.0
 
 
 class Drain:

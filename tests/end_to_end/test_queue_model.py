@@ -284,7 +284,7 @@ def furnished_server(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.timeout(3000)
 def test_every_sale_that_a_disk_holds_is_booked_once(
-    furnished_server: Path, size: Callable[[int, int], int], record_property: Callable[[str, object], None]
+    furnished_server: Path, size: Callable[[int, int], int], proof: Callable[[str], None]
 ) -> None:
     Shop.model, Shop.steps = furnished_server, itertools.count()
     runs = size(15, 200)
@@ -298,5 +298,4 @@ def test_every_sale_that_a_disk_holds_is_booked_once(
             suppress_health_check=list(HealthCheck),
         ),
     )
-    record_property("runs", runs)
-    record_property("steps", next(Shop.steps))
+    proof(f"queue model: {runs} shops of up to 50 steps, {next(Shop.steps)} steps in all, 0 lost, 0 doubled")

@@ -7,6 +7,8 @@ must not take long. `TillFolder` is a store PC's state folder: it is opened, cra
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import random
 import shutil
 import sqlite3
@@ -26,12 +28,10 @@ from starlette.types import ASGIApp
 from agent import identity
 from agent.identity import Identity
 from agent.lookup import Lookup
-from agent.status import Status
 from agent.sync.claim import Claimant, note_epoch
 from agent.sync.delivery import Delivery
 from agent.sync.errors import Gone, ServerUnreachable
 from agent.sync.replies import Answer, read, refusal
-from agent.sync.report import Report
 from agent.sync.turn import Turn
 from loyalty.quote import Basket, Line, MemberState, Quote
 from loyalty.wire import (
@@ -261,7 +261,7 @@ class Road:
     """The server as one device reaches it, without HTTP: what goes over it is encoded and decoded as on the wire."""
 
     def __init__(self, central: Callable[[], Central], weather: Weather, device: str = "") -> None:
-        self._central = central
+        self.central = central
         self._weather = weather
         self._device = device
 
@@ -308,7 +308,7 @@ class Road:
         weather = self._weather.take()
         if weather == "down":
             raise ServerUnreachable("down", "network")
-        central = self._central()
+        central = self.central()
         try:
             with central.database.writing() as tx:
                 said = work(central, tx)
@@ -365,7 +365,7 @@ class TillFolder:
         self.till = till
         self.clock = VirtualClock()
         self.weather = weather or Weather()
-        self._central = central
+        self.central = central
         self.code = ""
         self.running = False
 
@@ -389,7 +389,7 @@ class TillFolder:
 
     def _begin(self, who: Identity) -> None:
         self.who = who
-        self.line = Road(self._central, self.weather, who.device)
+        self.line = Road(self.central, self.weather, who.device)
         turn = Turn(
             who,
             self.line,
@@ -407,7 +407,7 @@ class TillFolder:
         self._begin(self.claimant(code).claim_again(self.reader))
 
     def claimant(self, code: str) -> Claimant:
-        line = Road(self._central, self.weather)
+        line = Road(self.central, self.weather)
         return Claimant(folder=self.folder, code=code, server=line, writer=self.queue)
 
     def stop(self) -> None:
@@ -451,10 +451,10 @@ class TillFolder:
         commit = CommitSale(name, name, "sale", self.clock.now(), sale, b"{}")
         assert self.queue.submit(commit).result(0)
 
-    def beat(self) -> None:
-        """A heartbeat, and what follows from its answer."""
+    def heartbeat(self) -> Heartbeat:
+        """How the queue is."""
         depth = self.reader.depth()
-        beat = Heartbeat(
+        return Heartbeat(
             epoch=depth.epoch or "",
             last_seq=depth.last_seq,
             last_hash=depth.last_hash.hex(),
@@ -467,6 +467,10 @@ class TillFolder:
             opened=depth.opened,
             instance=depth.instance,
         )
+
+    def beat(self) -> None:
+        """A heartbeat, and what follows from its answer."""
+        beat = self.heartbeat()
         self.delivery.judge(beat, self.line.heartbeat(beat))
 
     def feed(self, pages: int = 1000) -> bool:
@@ -494,10 +498,34 @@ class TillFolder:
             if not self.care.step():
                 return
 
-    @contextmanager
-    def report(self) -> Iterator[tuple[Report, Status]]:
-        status = Status(self.clock)
-        yield Report(status, self.clock), status
+
+class Timeline:
+    """What happens at which time while somebody waits: the `Waits` of the sync core, in virtual time and in one thread."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._rung = False
+        self.waits: list[float] = []
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do that then."""
+        heapq.heappush(self._events, (self._clock.monotonic() + seconds, next(self._order), action))
+
+    def ring(self) -> None:
+        self._rung = True
+
+    def wait(self, seconds: float, stop: threading.Event) -> None:
+        self.waits.append(seconds)
+        end = self._clock.monotonic() + seconds
+        while not (self._rung or stop.is_set()) and self._events and self._events[0][0] <= end:
+            at, _, action = heapq.heappop(self._events)
+            self._clock.advance(seconds=max(at - self._clock.monotonic(), 0.0))
+            action()
+        if not (self._rung or stop.is_set()):
+            self._clock.advance(seconds=max(end - self._clock.monotonic(), 0.0))
+        self._rung = False
 
 
 def spread(seed: int) -> random.Random:
