@@ -98,7 +98,7 @@ class _Uvicorn(uvicorn.Server):
 
 def _listen(port: int) -> socket.socket:
     """Bind and listen at once: on Linux only a listening socket keeps others off a port that is bound for reuse."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else asyncio leaves Nagle on
     try:
         if sys.platform == "win32":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
