@@ -76,7 +76,10 @@ class MemberChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class ChangesPage(msgspec.Struct, frozen=True, kw_only=True):
-    """GET /v1/members/changes?since=CURSOR. `next` is the cursor for the next page; 410 = refill from nothing."""
+    """GET /v1/members/changes?since=CURSOR&epoch=EPOCH. `next` is the cursor for the next page; 410 = refill from nothing.
+
+    `includes` speaks of the epoch that was asked about: the one in which the till numbers its rows now.
+    """
 
     changes: tuple[MemberChange, ...]
     next: str
@@ -175,7 +178,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str
     retryable: bool
     detail: str = ""
-    expect: int | None = None  # 409 gap: the seq that the server waits for
+    expect: int | None = None  # 409 gap and fork: the seq behind the last one that is booked of the epoch
     server_time: datetime | None = None  # 401 clock
 
 

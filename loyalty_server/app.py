@@ -89,7 +89,7 @@ class Api:
         return await run_in_threadpool(self._programme, request)
 
     async def changes(self, request: Request) -> Response:
-        """GET /v1/members/changes?since=CURSOR."""
+        """GET /v1/members/changes?since=CURSOR&epoch=EPOCH."""
         return await run_in_threadpool(self._changes, request)
 
     async def events(self, request: Request) -> Response:
@@ -138,17 +138,18 @@ class Api:
 
     def _changes(self, request: Request) -> Response:
         device = authenticate(self._server, request)
-        page = self._page(device, request.query_params.get("since", ""))
+        asked = request.query_params
+        page = self._page(device, asked.get("since", ""), asked.get("epoch", ""))
         if "gzip" not in request.headers.get("accept-encoding", ""):
             return json_reply(page)
         packed = gzip.compress(msgspec.json.encode(page), compresslevel=6, mtime=0)
         headers = {"content-encoding": "gzip", "vary": "accept-encoding", "cache-control": "no-store"}
         return Response(packed, headers=headers, media_type="application/json")
 
-    def _page(self, device: Device, cursor: str) -> ChangesPage:
+    def _page(self, device: Device, cursor: str, epoch: str) -> ChangesPage:
         server = self._server
         with server.database.reading() as connection:
-            return changes_since(connection, server.keys, device, cursor, server.limits.page, server.clock.now())
+            return changes_since(connection, server.keys, device, cursor, server.limits.page, server.clock.now(), epoch)
 
     def _ingest(self, device: Device, batch: Batch) -> EventReply | Problem:
         server = self._server

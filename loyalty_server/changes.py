@@ -34,9 +34,12 @@ def begin_incarnation(connection: Connection, *, anew: bool = False) -> None:
 
 
 def changes_since(
-    connection: Connection, keys: Keys, device: Device, cursor: str, most: int, now: datetime
+    connection: Connection, keys: Keys, device: Device, cursor: str, most: int, now: datetime, epoch: str = ""
 ) -> ChangesPage:
-    """Return the next page after `cursor` ("" = from nothing). Raises Refused `refill`."""
+    """Return the next page after `cursor` ("" = from nothing). Raises Refused `refill`.
+
+    `epoch` is the one in which the till numbers its rows now; "" = the last one that the device has opened.
+    """
     incarnation = connection.execute(select(settings.c.value).where(settings.c.name == _INCARNATION)).scalar_one()
     since = _since(connection, cursor, incarnation)
     after = select(members).where(members.c.change > since).order_by(members.c.change).limit(most + 1)
@@ -48,7 +51,7 @@ def changes_since(
         changes=tuple(_change(row, tuple(idents[row.id]), now) for row in page),
         next=f"{incarnation}.{last}",
         complete=complete,
-        includes=_includes(connection, device),
+        includes=_includes(connection, device, epoch or device.epoch),
     )
 
 
@@ -83,6 +86,6 @@ def _change(row: Row[tuple[object, ...]], idents: tuple[str, ...], now: datetime
     return MemberChange(member=row.id, idents=idents, greeting=row.greeting, state=state_of(row, as_of=now))
 
 
-def _includes(connection: Connection, device: Device) -> Included:
-    here = select(epochs.c.last_seq).where(epochs.c.device == device.id, epochs.c.epoch == device.epoch)
-    return Included(device.epoch, connection.execute(here).scalar_one())
+def _includes(connection: Connection, device: Device, epoch: str) -> Included:
+    here = select(epochs.c.last_seq).where(epochs.c.device == device.id, epochs.c.epoch == epoch)
+    return Included(epoch, connection.execute(here).scalar_one_or_none() or 0)

@@ -63,13 +63,15 @@ def ingest(connection: Connection, keys: Keys, device: Device, batch: Batch, now
     if epoch is None:
         return problem("epoch_unknown")
     if epoch.closed_at is not None and not (batch.rows and batch.rows[-1].seq <= (epoch.closes_at or 0)):
-        return _fork(connection, device, batch, batch.rows, now)
+        return _fork(connection, device, batch, batch.rows, epoch.last_seq + 1, now)
     if batch.rows and batch.rows[0].seq > epoch.last_seq + 1:
         return problem("gap", expect=epoch.last_seq + 1)
     booked = _booked(connection, device, batch, epoch.last_seq)
     strange = [row for row in batch.rows if row.seq in booked and booked[row.seq].hash != plain(row.hash, 64)]
     if strange:
-        return _fork(connection, device, batch, [row for row in batch.rows if row.seq >= strange[0].seq], now)
+        return _fork(
+            connection, device, batch, [row for row in batch.rows if row.seq >= strange[0].seq], epoch.last_seq + 1, now
+        )
     fresh = [row for row in batch.rows if row.seq not in booked]
     verdicts = [booked[row.seq].verdict for row in batch.rows if row.seq in booked]
     desk = Desk(Books(connection), keys, device, batch.epoch, now, tills_of(connection, device.store))
@@ -204,6 +206,7 @@ def _fork(
     device: Device,
     batch: Batch,
     strange: tuple[IncomingRow, ...] | list[IncomingRow],
+    expect: int,
     now: datetime,
 ) -> Problem:
     epoch = plain(batch.epoch, 64)
@@ -212,7 +215,7 @@ def _fork(
         detail = f"rows={len(kept)} first={kept[0].seq}"
         flag(connection, "fork", now, device, row_id=plain(kept[0].id, 64), detail=detail)
     log.error("fork device=%s epoch=%r rows=%d", device.id, epoch, len(strange))
-    return problem("fork", "the rows were put aside; this queue must begin a new epoch")
+    return problem("fork", "the rows were put aside; this queue must begin a new epoch", expect=expect)
 
 
 def _set_aside(

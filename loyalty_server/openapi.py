@@ -66,7 +66,7 @@ CALLS = (
     Call("GET", "/v1/programme", "programme", "The signed programme in force, and the next one; with an ETag",
          {200: Programmes, 304: "nothing", 404: Problem, **_WHO}),
     Call("GET", "/v1/members/changes", "changes", "Members that have changed since a cursor, oldest change first",
-         {200: ChangesPage, 410: Problem, **_WHO}, query=("since",)),
+         {200: ChangesPage, 410: Problem, **_WHO}, query=("since", "epoch")),
     Call("POST", "/v1/events", "events", "Rows of a device's queue, in order; each is booked once",
          {200: EventReply, 409: Problem, **_BAD, **_WHO}, body=EventBatch, packed=True),
     Call("POST", "/v1/heartbeat", "heartbeat", "How a device is; commands come back",

@@ -95,9 +95,10 @@ class Client:
             return None
         return read(answer, Programmes), answer.headers.get("etag", "")
 
-    def changes(self, since: str | None) -> ChangesPage:
-        """The next page of the members' feed; None = from nothing. Raises Gone too."""
-        return read(self._call("GET", "/v1/members/changes", params={"since": since} if since else {}), ChangesPage)
+    def changes(self, since: str | None, epoch: str = "") -> ChangesPage:
+        """The next page of the members' feed; None = from nothing. `epoch`: of our rows now. Raises Gone too."""
+        asked = {name: value for name, value in (("since", since), ("epoch", epoch)) if value}
+        return read(self._call("GET", "/v1/members/changes", params=asked), ChangesPage)
 
     def events(self, batch: EventBatch) -> EventReply:
         """Deliver rows. Raises Gap, Fork, EpochUnknown and TooLarge too."""

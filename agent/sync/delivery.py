@@ -89,11 +89,11 @@ class Delivery:
         if reply.watermark is None:
             if "open_epoch" in reply.commands:
                 self._turn.begin("pruned")
-        elif "open_epoch" in reply.commands or reply.watermark > depth.last_seq:
-            self._turn.begin("restored")
-        elif self._is_other(reply):
-            self._turn.begin("fork")
-        elif reply.watermark < beat.last_seq - beat.pending:  # not what is settled by now: more may have gone since
+            return
+        settled = beat.last_seq - beat.pending  # not what is settled by now: more may have gone since
+        if "open_epoch" in reply.commands or reply.watermark > depth.last_seq or self._is_other(reply):
+            self._turn.begin("pruned" if reply.watermark < settled else "restored")
+        elif reply.watermark < settled:
             self._batches.begin(reply.watermark + 1)
 
     def _is_other(self, reply: HeartbeatReply) -> bool:
@@ -120,7 +120,8 @@ class Delivery:
             case Gap():
                 self._go_back(refused.expect)
             case Fork():
-                self._turn.begin("fork", refused)
+                lacks = refused.expect is not None and refused.expect <= self._rows.depth().watermark
+                self._turn.begin("pruned" if lacks else "fork", refused)
             case EpochUnknown():
                 self._turn.begin("pruned", refused)
             case _ if refused.problem.status in _REFUSALS and self._batches.halve(

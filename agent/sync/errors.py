@@ -80,6 +80,11 @@ class Fork(ServerRejected):
 
     code = "fork"
 
+    @property
+    def expect(self) -> int | None:
+        """The seq behind the last row that the server has booked of this epoch, where it says so."""
+        return self.problem.expect
+
 
 class EpochUnknown(ServerRejected):
     """The server has not opened this epoch, or has lost it with a backup that was put back."""

@@ -35,8 +35,8 @@ class Server(Protocol):
         """What is in force, with its ETag."""
         ...
 
-    def changes(self, since: str | None) -> ChangesPage:
-        """The next page of members."""
+    def changes(self, since: str | None, epoch: str = "") -> ChangesPage:
+        """The next page of members, with what it has counted in of this epoch."""
         ...
 
     def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
@@ -144,7 +144,7 @@ class Rounds:
         while not stop.is_set():
             cursor = self._shelf.members.age.cursor
             try:
-                page = self._server.changes(cursor)
+                page = self._server.changes(cursor, self._shelf.queue.depth().epoch or "")
             except Gone as error:
                 if cursor is None:
                     raise ServerUnreachable("a first page is gone", "reply") from error

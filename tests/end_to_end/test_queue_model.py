@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, Phase, settings, target
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -199,7 +199,9 @@ class Shop(RuleBasedStateMachine):
             till.code, self.troubles[who] = "", None
 
     def new_code(self, till: TillFolder) -> str:
-        """For the same device where the server still has it, else for a new one."""
+        """For the same device where the server still has it and no copy works as it, else for a new one."""
+        if sum(each.who.device == till.who.device for each in self.tills) > 1:
+            return self.central.code()
         try:
             return self.central.code_for(till.who.device)
         except LookupError:
@@ -228,8 +230,7 @@ class Shop(RuleBasedStateMachine):
             for who, till in enumerate(self.tills):
                 till.weather.coming = []
                 till.look_after()
-                self.attempt(who, TillFolder.beat)
-                self.attempt(who, lambda till: any(iter(till.delivery.step, False)) and None)
+                self.attempt(who, beat_and_deliver)
                 self.claim_again(who, [])
             if all(self.is_settled(till) for till in self.tills) and not any(self.troubles):
                 break
@@ -248,11 +249,16 @@ class Shop(RuleBasedStateMachine):
         for till in self.tills:
             assert till.feed()
             assert [till.shown(card) for card in CARDS] == balances
-        target(float(len(booked)))
 
     def is_settled(self, till: TillFolder) -> bool:
         depth = till.reader.depth()
         return not (depth.pending or depth.undelivered) and depth.agreed == 1
+
+
+def beat_and_deliver(till: TillFolder) -> None:
+    till.beat()
+    while till.delivery.step():
+        till.look_after()
 
 
 def waiting(till: TillFolder) -> set[str]:
@@ -294,7 +300,7 @@ def test_every_sale_that_a_disk_holds_is_booked_once(
             max_examples=runs,
             stateful_step_count=50,
             deadline=None,
-            phases=[Phase.explicit, Phase.generate, Phase.target, Phase.shrink],
+            phases=[Phase.explicit, Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck),
         ),
     )

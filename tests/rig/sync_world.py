@@ -285,10 +285,10 @@ class Road:
             lambda central, tx: note_heartbeat(tx, self._who(tx), heartbeat, central.clock.now()), HeartbeatReply
         )
 
-    def changes(self, since: str | None) -> ChangesPage:
+    def changes(self, since: str | None, epoch: str = "") -> ChangesPage:
         def work(central: Central, tx: Connection) -> object:
             most = central.limits.page
-            return changes_since(tx, central.keys, self._who(tx), since or "", most, central.clock.now())
+            return changes_since(tx, central.keys, self._who(tx), since or "", most, central.clock.now(), epoch)
 
         return self._call(work, ChangesPage)
 
@@ -478,7 +478,7 @@ class TillFolder:
         for _ in range(pages):
             cursor = self.members.age.cursor
             try:
-                page = self.line.changes(cursor)
+                page = self.line.changes(cursor, self.reader.depth().epoch or "")
             except Gone:
                 self.members.reset()
                 continue

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
+from urllib.parse import parse_qs
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -140,7 +141,7 @@ class Central:
             case "/v1/programme":
                 return self.programme(etag)
             case "/v1/members/changes":
-                return 200, self.page(query.removeprefix("since=")), ""
+                return 200, self.page(parse_qs(query).get("since", [""])[0]), ""
             case "/v1/heartbeat":
                 self.heartbeats.append(msgspec.json.decode(body, type=Heartbeat))
                 return 200, HeartbeatReply(self.now(), self.commands), ""
