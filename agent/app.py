@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from agent import identity, state_folder
 from agent.api.admin_socket import AdminSocket, commands
@@ -25,6 +26,8 @@ from agent.config import Config
 from agent.health import Health, Watchdog, http_answers
 from agent.printing.admin_commands import print_commands
 from agent.printing.decisions import PrintDecisions
+from agent.queue_commands import queue_commands
+from agent.queue_news import QueueNews
 from agent.scanning.tap import scan_commands
 from agent.service import notify, watchdog_seconds
 from agent.situation import Situation
@@ -33,7 +36,8 @@ from agent.sync_wiring import SyncParts, make_sync
 from agent.threads import Worker, end
 from agent.wiring import Base, make_backend, make_printers, make_scanners, make_tills, till_worker
 from loyalty.errors import TillmateError
-from offline_queue import Changed, Queue, Replica
+from offline_queue import Care, Changed, Claimed, Keyring, QueueDamaged, QueueFile, Replica, mark_suspect, open_queue
+from offline_queue.ballast import MIB
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +52,7 @@ _EXITS = {
     "queue_locked": 75,
     "queue_damaged": 65,
     "queue_mismatch": 65,
+    "queue_too_new": 65,
     "identity_damaged": 65,
 }
 
@@ -89,6 +94,7 @@ class App:
     port: int
     groups: Groups
     clock: Clock
+    queue_file: Path
     failure: BaseException | None = None
     """What ended the run by itself."""
     _ended: threading.Event = field(default_factory=threading.Event)
@@ -105,7 +111,9 @@ class App:
         return self._stop()
 
     def end(self, failure: BaseException) -> None:
-        """Stop, because of that. For any thread."""
+        """Stop, because of that. For any thread. The next start reads a queue in which somebody met damage as a whole."""
+        if isinstance(failure, QueueDamaged):
+            mark_suspect(self.queue_file)
         self.failure = failure
         self._ended.set()
 
@@ -138,8 +146,14 @@ def build(config: Config, clock: Clock) -> App:
     with ExitStack() as undo:
         state_folder.prepare(config.folder)
         who = identity.load(config.folder)
-        queue_file = config.folder / "queue.db"
-        queue = Queue.open(queue_file, clock, who.epoch if who else None)
+        queue_file = QueueFile(config.folder / "queue.db", Keyring(identity.data_keys(config.folder)))
+        queue = open_queue(
+            queue_file.path,
+            clock,
+            Claimed(who.device, who.epoch) if who else None,
+            keys=queue_file.keys,
+            ballast=config.queue.ballast_mb * MIB,
+        )
         undo.callback(queue.close)
         replica = Replica(config.folder / "members.db")
         base = Base(config, clock, queue, queue_file, replica, Situation(replica, who))
@@ -165,6 +179,7 @@ def _assemble(base: Base, undo: ExitStack) -> App:
     base.queue.subscribe(on_queue)
     till_workers = [till_worker(name, till) for name, till in tills.items()]
     queue_worker = Worker("queue", base.queue.run, fatal=(Exception,))
+    care = Care(base.queue, base.queue_file, base.clock, QueueNews(base.status))
     health = Health(tills, [queue_worker, *till_workers], base.queue, base.clock)
     decisions = PrintDecisions({name: desk.loop for name, desk in printers.items()}, base.queue, base.open_reader)
     backend = make_backend(base, tills, health, decisions)
@@ -172,8 +187,12 @@ def _assemble(base: Base, undo: ExitStack) -> App:
     server = Server(base.config.api.port, lambda port: make_app(backend, port), base.hub)
     port = server.bind()
     undo.callback(server.close)
-    printing = {**print_commands(printers, base.queue, decisions), **scan_commands(base.tap)}
-    admin = AdminSocket(base.config.folder / "admin.sock", {**commands(backend, port), **printing})
+    further = {
+        **print_commands(printers, base.queue, decisions),
+        **queue_commands(base.queue, care, sync.drain.try_now),
+        **scan_commands(base.tap),
+    }
+    admin = AdminSocket(base.config.folder / "admin.sock", {**commands(backend, port), **further})
     admin.bind()
 
     groups = Groups(
@@ -184,10 +203,11 @@ def _assemble(base: Base, undo: ExitStack) -> App:
         sync=[
             Worker("feed", sync.feed.run, base.crashed("network", "server"), fatal=()),  # a damaged replica is refilled
             Worker("drain", sync.drain.run, base.crashed("queue", "server")),
+            Worker("care", care.run, base.crashed("queue", "care")),
         ],
         queue=[queue_worker],
     )
-    app = App(port, groups, base.clock)
+    app = App(port, groups, base.clock, base.queue_file.path)
     for worker in groups.starting():
         worker.ended = app.end
     return app

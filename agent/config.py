@@ -77,6 +77,16 @@ class State:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Queue:
+    ballast_mb: Annotated[int, between(0, 1024)] = field(
+        default=16,
+        metadata=_doc(
+            "Megabytes kept for a full disk: given up then, so that what is stored can still be delivered. 0 = none."
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Server:
     url: Annotated[str, Check(_is_server, "must be https://HOST (http only for this machine)")] = field(
         metadata=_doc("The central loyalty server; https, or http on this machine only.")
@@ -169,6 +179,7 @@ class Config:
 
     language: Language = field(default="en", metadata=_doc("Language of screen, slips and messages: ru or en."))
     state: State = field(default_factory=State, metadata=_doc("What is kept on this PC."))
+    queue: Queue = field(default_factory=Queue, metadata=_doc("The offline queue, queue.db in that folder."))
     server: Server = field(metadata=_doc("Where sales go and members come from."))
     api: Api = field(default_factory=Api, metadata=_doc("The local interface."))
     receipt: Receipt = field(default_factory=Receipt, metadata=_doc("What stands on the slips."))

@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 from loyalty.errors import TillmateError
 
 _OURS = (
-    "queue.db", "queue.db-wal", "queue.db-shm", "queue.db.lock", "members.db", "members.db-wal", "members.db-shm",
+    "queue.db", "queue.db-wal", "queue.db-shm", "queue.db.lock", "queue.db.ballast", "data.keys", "members.db", "members.db-wal", "members.db-shm",
     "identity.json", "claim.key", "programme.jws", "tokens.json",
 )  # fmt: skip
 

@@ -30,6 +30,7 @@ from loyalty.codes import CodeRules
 from loyalty.i18n import Language
 from loyalty.programme import Programme
 from offline_queue.reader import Reader
+from offline_queue.sealing import QueueFile
 from receipt_templates.templates import render
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class Till:
         self,
         settings: TillSettings,
         writer: Writer,
-        queue_file: Path,
+        queue_file: Path | QueueFile,
         facts: Callable[[], Facts],
         publish: Callable[[str, str, object], None],
         status: Status,

@@ -54,6 +54,8 @@ _PROBLEMS = {
     "queue_unclaimed": "no_programme",
     "queue_damaged": "queue_damaged",
     "queue_mismatch": "queue_damaged",
+    "disk_failed": "queue_damaged",
+    "row_spoiled": "queue_damaged",
 }
 
 

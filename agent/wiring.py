@@ -43,7 +43,7 @@ from drivers.printers.escpos.profile import Profile, load_profile
 from drivers.printers.escpos.raster import Picture
 from loyalty.errors import TillmateError
 from loyalty.strict import structure
-from offline_queue import Queue, Reader, Replica
+from offline_queue import Queue, QueueFile, Reader, Replica
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Base:
     config: Config
     clock: Clock
     queue: Queue
-    queue_file: Path
+    queue_file: QueueFile
     replica: Replica
     situation: Situation
     status: Status = field(init=False)

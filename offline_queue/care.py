@@ -12,13 +12,16 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final, Protocol, TypeVar
 
 from loyalty.errors import TillmateError
 from offline_queue import store
 from offline_queue.ballast import Room
+from offline_queue.epochs import Reason
 from offline_queue.errors import DiskFailed, QueueDamaged, QueueFull, UnknownRow
 from offline_queue.opening import damaged_files
 from offline_queue.outbox import MarkDamaged
@@ -27,8 +30,8 @@ from offline_queue.reader import Reader
 from offline_queue.reissue import ReissueRows
 from offline_queue.resealing import BEGIN, Sealing, SealSlice
 from offline_queue.retention import DeleteJobs, DeleteSettled, GiveBackPages, NoteDay
-from offline_queue.salvage import AskStanding, Salvage, Standing
-from offline_queue.sealing import QueueFile
+from offline_queue.salvage import BEGUN, AskStanding, Salvage, Standing, name_of
+from offline_queue.sealing import Keyring, QueueFile
 from offline_queue.transaction import Operation
 from offline_queue.writer import Queue
 
@@ -38,6 +41,7 @@ ResultT = TypeVar("ResultT")
 
 PAUSE: Final = 0.02
 IDLE: Final = 5.0
+_TURN: Final = 0.2
 _WITHIN: Final = 60.0
 _READ: Final = 200
 _CHECK_EVERY: Final = 24 * 3600.0
@@ -63,6 +67,10 @@ class Listener(Protocol):
         """How much room the disk has."""
         ...
 
+    def new_epoch(self, reason: Reason) -> None:
+        """The queue goes on in a new epoch, to which the server has not agreed yet."""
+        ...
+
     def salvaging(self, file: str, seen: int, whole: int, now: Standing) -> None:
         """So much of a file that was set aside has been looked at."""
         ...
@@ -76,18 +84,44 @@ class Listener(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A file that a person wants to be taken over, with the keys to it where they are not ours."""
+
+    path: Path
+    keys: Keyring
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a salvage has come; `trouble` is a code, "" = none."""
+
+    file: str = ""
+    seen: int = 0
+    whole: int = 0
+    standing: Standing = BEGUN
+    trouble: str = ""
+
+
 class Care:
-    """For one thread. Raises QueueDamaged when the file turns out to be damaged, after marking it."""
+    """`salvage` and `progress` are for any thread, the rest for one.
+
+    Raises QueueDamaged when the file turns out to be damaged, after marking it.
+    """
 
     def __init__(self, queue: Queue, file: QueueFile, clock: Clock, listener: Listener) -> None:
         self._queue = queue
         self._file = file
         self._clock = clock
         self._listener = listener
-        self._waiting: list[Path] | None = None
+        self._waiting: list[Wanted] | None = None
+        self._wanted: SimpleQueue[Wanted] = SimpleQueue()
+        self._bell = threading.Event()
         self._salvage: Salvage | None = None
-        self._standing = Standing()
+        self._progress: dict[Path, Progress] = {}
+        self._now = Wanted(file.path, file.keys), Progress()
         self._sealing: Sealing | None = BEGIN
+        self._epoch = ""
         self._checked = 0
         self._next_check = clock.monotonic()
         self._next_tidy = clock.monotonic()
@@ -97,8 +131,29 @@ class Care:
         """Look after the file until `stop`."""
         with closing(Reader(self._file)) as reader:
             while not stop.is_set():
-                stop.wait(PAUSE if self._turn(reader) else IDLE)
+                if self._turn(reader):
+                    stop.wait(PAUSE)
+                else:
+                    self._rest(stop)
         self._end_salvage()
+
+    def salvage(self, path: Path, keys: Keyring | None = None) -> None:
+        """Take over what can be read of that file."""
+        wanted = Wanted(path, keys or self._file.keys)
+        self._progress[path] = Progress()
+        self._wanted.put(wanted)
+        self._bell.set()
+
+    def progress(self, path: Path) -> Progress:
+        """How far the salvage of that file has come."""
+        return self._progress.get(path, Progress())
+
+    def _rest(self, stop: threading.Event) -> None:
+        """Until there is something to do again, or `stop`."""
+        for _ in range(round(IDLE / _TURN)):
+            if stop.is_set() or self._bell.wait(_TURN):
+                break
+        self._bell.clear()
 
     def step(self) -> bool:
         """One slice of whatever there is to do; False = nothing. For tests and tools."""
@@ -108,10 +163,17 @@ class Care:
     def _turn(self, reader: Reader) -> bool:
         try:
             self._listener.room(self._queue.room())
+            self._tell_epoch(reader)
             return self._work(reader)
         except (QueueFull, DiskFailed, OSError) as error:
             log.debug("care put_off=%s", error)
             return False
+
+    def _tell_epoch(self, reader: Reader) -> None:
+        handover = reader.handover()
+        if handover is not None and handover.epoch != self._epoch:
+            self._epoch = handover.epoch
+            self._listener.new_epoch(handover.reason)
 
     def _work(self, reader: Reader) -> bool:
         try:
@@ -128,40 +190,56 @@ class Care:
 
     def _take_over(self, reader: Reader) -> bool:
         if self._waiting is None:
-            self._waiting = damaged_files(self._file.path)
+            self._waiting = [Wanted(path, self._file.keys) for path in damaged_files(self._file.path)]
+        while not self._wanted.empty():
+            self._waiting.append(self._wanted.get())
         if self._salvage is None:
             return self._begin_salvage(reader)
-        self._standing = self._salvage.run(self._do, self._standing)
-        seen, whole = self._salvage.seen(self._standing), self._salvage.whole
-        if self._standing.stage == "done":
-            log.warning("salvaged rows=%d lost=%d", self._standing.rows, self._standing.lost)
-            seen = whole
-        self._listener.salvaging(self._salvage.name, seen, whole, self._standing)
-        if self._standing.stage == "done":
+        wanted, before = self._now
+        standing = self._salvage.run(self._do, before.standing)
+        self._note_progress(wanted, standing)
+        if standing.stage == "done":
+            log.warning("salvaged rows=%d lost=%d", standing.rows, standing.lost)
             self._end_salvage()
         return True
+
+    def _note_progress(self, wanted: Wanted, standing: Standing) -> None:
+        if self._salvage is not None:
+            now = Progress(wanted.path.name, self._salvage.seen(standing), self._salvage.whole, standing)
+            self._now, self._progress[wanted.path] = (wanted, now), now
+            self._listener.salvaging(now.file, now.seen, now.whole, standing)
 
     def _begin_salvage(self, reader: Reader) -> bool:
         """Open the next file that is not done; files that cannot be read are told and left."""
         depth = reader.depth()
         while self._waiting and depth.epoch is not None:
-            path = self._waiting.pop(0)
-            self._standing = self._do(AskStanding(path.name))
-            if self._standing.stage == "done":
-                continue
-            handover = reader.handover()
+            wanted = self._waiting.pop(0)
             try:
-                self._salvage = Salvage(path, self._file.keys, handover.old_epoch if handover else depth.epoch)
+                if self._open(wanted, reader, depth.epoch):
+                    return True
+            except (QueueFull, DiskFailed):
+                self._waiting.insert(0, wanted)
+                raise
             except (TillmateError, OSError) as error:
                 why = error.code if isinstance(error, TillmateError) else "unreadable"
-                log.warning("salvage file=%s impossible=%s", path.name, why)
-                self._listener.unsalvaged(path.name, why)
-                continue
-            end = self._salvage.ended()
-            if end is not None:
-                self._do(end)
-            return True
+                log.warning("salvage file=%s impossible=%s", wanted.path.name, why)
+                self._progress[wanted.path] = Progress(wanted.path.name, trouble=why)
+                self._listener.unsalvaged(wanted.path.name, why)
         return False
+
+    def _open(self, wanted: Wanted, reader: Reader, epoch: str) -> bool:
+        """False = it has been taken over before."""
+        standing = self._do(AskStanding(name_of(wanted.path)))
+        if standing.stage == "done":
+            self._progress[wanted.path] = Progress(wanted.path.name, 1, 1, standing)
+            return False
+        handover = reader.handover()
+        self._salvage = Salvage(wanted.path, wanted.keys, handover.old_epoch if handover else epoch, self._file.keys)
+        self._note_progress(wanted, standing)
+        end = self._salvage.ended()
+        if end is not None:
+            self._do(end)
+        return True
 
     def _end_salvage(self) -> None:
         if self._salvage is not None:

@@ -106,9 +106,10 @@ class SetJob:
     note: str = ""
 
     def apply(self, transaction: Transaction) -> None:
-        """Raises UnknownJob, and JobNotNow for a job that was to be sent and has been dropped meanwhile."""
+        """Raises UnknownJob, and JobNotNow for a job that was to be sent, or to wait on, and has been dropped meanwhile."""
         old = _find(transaction, self.id)
-        if self.state == "sending" and old.state not in ("queued", "held"):
+        dropped = old.state == "failed" and self.state == "held"
+        if dropped or (self.state == "sending" and old.state not in ("queued", "held")):
             raise _not_now(old, "is not waiting any more")
         _set(transaction, self.id, self.state, self.note)
 

@@ -8,17 +8,20 @@ cut off at any moment, and a file may be given twice.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from loyalty.wire import Origin
+import msgspec
+
+from loyalty.wire import Origin, Sale
 from offline_queue.epochs import tell_end
 from offline_queue.outbox import stamp
 from offline_queue.reissue import append_salvaged
-from offline_queue.sales import known_sale, place_of_sale
-from offline_queue.sealing import PLAIN, Keyring, QueueFile
+from offline_queue.sales import known_sale, place_of_sale, receipt_key
+from offline_queue.sealing import PLAIN, Keyring, QueueFile, Spoiled
 from offline_queue.transaction import Transaction
 from offline_queue.wreck import SavedKey, SavedRow, Wreck
 
@@ -35,6 +38,9 @@ class Standing(NamedTuple):
     number: int = 0
     rows: int = 0
     lost: int = 0
+
+
+BEGUN: Final = Standing()
 
 
 @dataclass(frozen=True)
@@ -125,11 +131,15 @@ def _sealed(keys: Keyring, key: SavedKey) -> SavedKey:
 
 
 class Salvage:
-    """One file that was set aside; for one thread. `epoch`: what its rows belong to where it does not say so itself."""
+    """One file that was set aside, or one of another PC; for one thread."""
 
-    def __init__(self, path: Path, keys: Keyring, epoch: str) -> None:
-        """Raises QueueDamaged, QueueSealed, OSError."""
-        self.name = path.name
+    def __init__(self, path: Path, keys: Keyring, epoch: str, own: Keyring | None = None) -> None:
+        """`epoch`: what its rows belong to where it does not say so itself; `own`: our keys, where `keys` are another PC's.
+
+        Raises QueueDamaged, QueueSealed, OSError.
+        """
+        self.name = name_of(path)
+        self._keys, self._own = keys, own or keys
         self._wreck = Wreck(QueueFile(path, keys), epoch)
         try:
             self._wreck.check_keys()
@@ -145,13 +155,32 @@ class Salvage:
 
     def run(self, write: Callable[[TakeOver], Standing], now: Standing) -> Standing:
         """Take the next slice over."""
+        last = self._wreck.counters.last
         if now.stage == "rows":
-            rows, last = self._wreck.rows(now.number, ROWS)
-            if last < self._wreck.counters.last:
-                return write(TakeOver(self.name, tuple(rows), (), "rows", last))
-            return write(TakeOver(self.name, tuple(rows), (), "keys", self._wreck.counters.last + 1))
+            found, seen = self._wreck.rows(now.number, ROWS)
+            rows = tuple(replace(each, key=self._key_of(each)) for each in found)
+            if seen < last:
+                return write(TakeOver(self.name, rows, (), "rows", seen))
+            return write(TakeOver(self.name, rows, (), "keys", last + 1))
         keys, first = self._wreck.keys(now.number, KEYS)
-        return write(TakeOver(self.name, (), tuple(keys), "keys" if first else "done", first))
+        ours = tuple(key for key in keys if self._is_ours(key))
+        return write(TakeOver(self.name, (), ours, "keys" if first else "done", first))
+
+    def _is_ours(self, key: SavedKey) -> bool:
+        """Without our key nobody would find it again."""
+        return key.sealed_by in (PLAIN, *self._own.numbers)
+
+    def _key_of(self, saved: SavedRow) -> SavedKey | None:
+        """The key of a row's sale, plain where it is sealed for another PC."""
+        key = saved.key
+        if key is None or self._is_ours(key):
+            return key
+        try:
+            sale = msgspec.json.decode(saved.row.body, type=Sale)
+            answer = self._keys.open(key.answer, key.sealed_by, *place_of_sale(key.sale_id))
+        except (Spoiled, msgspec.MsgspecError):
+            return None
+        return replace(key, receipt=receipt_key(sale.receipt), member=sale.member, answer=answer, sealed_by=PLAIN)
 
     def ended(self) -> TellEnd | None:
         """What to tell the server of the file's last epoch."""
@@ -163,11 +192,18 @@ class Salvage:
 
     def seen(self, now: Standing) -> int:
         """Of `whole`, how many numbers have been looked at."""
-        counters = self._wreck.counters
         if now.stage == "rows":
-            return max(now.number - counters.done, 0)
-        return self.whole - (now.number if now.stage == "keys" else 0)
+            return max(now.number - self._wreck.counters.done, 0)
+        return self.whole - now.number if now.stage == "keys" else self.whole
 
     def close(self) -> None:
         """Give the file back."""
         self._wreck.close()
+
+
+def name_of(path: Path) -> str:
+    """By what its salvage is known: one that was set aside has a name of its own, any other might be called queue.db."""
+    if ".damaged-" in path.name:
+        return path.name
+    with path.open("rb") as file:
+        return f"{path.name}#{hashlib.sha256(file.read(1 << 16)).hexdigest()[:12]}"

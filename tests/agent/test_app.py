@@ -28,7 +28,7 @@ from agent.app import App, build, exit_code
 from agent.clock import SystemClock
 from agent.config import Config, ConfigError
 from agent.health import http_answers
-from agent.identity import IdentityDamaged
+from agent.identity import IdentityDamaged, data_keys
 from agent.situation import Situation
 from agent.state_folder import StateFolderUnusable
 from agent.threads import Worker
@@ -37,7 +37,7 @@ from agent.wiring import Base, make_report
 from loyalty.codes import ident
 from loyalty.quote import MemberState
 from loyalty.wire import ChangesPage, Included, MemberChange, Programmes
-from offline_queue import Queue, QueueDamaged, QueueFull, QueueLocked, QueueMismatch, Replica
+from offline_queue import Keyring, Queue, QueueDamaged, QueueFull, QueueLocked, QueueMismatch, Replica
 
 from .shop import CONFIG
 from .sync.central import Central, programme, serving
@@ -150,7 +150,7 @@ def test_it_runs_and_every_thread_ends_within_three_seconds(settings: Config) ->
     assert running.ready.get(timeout=10) == settings.api.port
     names = [worker.name for worker in running.agent.groups.starting()]
     assert names == [
-        "queue", "printer-receipt", "till-1", "till-2", "feed", "drain", "scanner-counter", "api", "admin",
+        "queue", "printer-receipt", "till-1", "till-2", "feed", "drain", "care", "scanner-counter", "api", "admin",
     ]  # fmt: skip
     assert running.end() <= 3.0
     assert running.hung == []
@@ -282,7 +282,7 @@ def test_a_driver_that_hangs_is_shown_and_replaced_while_the_agent_runs(
 def test_what_was_opened_is_given_back_when_the_start_fails(settings: Config) -> None:
     with socket.create_server(("127.0.0.1", settings.api.port)), pytest.raises(PortInUse):
         build(settings, CLOCK)
-    Queue.open(settings.folder / "queue.db", CLOCK).close()
+    Queue.open(settings.folder / "queue.db", CLOCK, keys=Keyring(data_keys(settings.folder))).close()
 
 
 def test_a_till_that_hangs_makes_the_agent_unhealthy(settings: Config, until: Until) -> None:

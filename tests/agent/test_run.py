@@ -7,11 +7,13 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +32,7 @@ from drivers.virtual.control import call as control
 from loyalty import codes, jws, programme
 from loyalty.quote import MemberState
 from loyalty.wire import ChangesPage, Included, MemberChange, Named, Programmes
-from offline_queue import BeginEpoch, Queue, Reader, Replica, ReplicaWriter
+from offline_queue import BeginEpoch, Keyring, Queue, QueueFile, Reader, Replica, ReplicaWriter
 
 from .shop import CONFIG, PROGRAMME
 
@@ -109,6 +111,9 @@ class Agent:
 
     def words(self, part: str) -> str:
         return next((each["text"][self.language] for each in self.status()["parts"] if each["part"] == part), "")
+
+    def sentences(self, part: str) -> str:
+        return " ".join(each["text"][self.language] for each in self.status()["parts"] if each["part"] == part)
 
     def http(self, method: str, path: str, body: object = None, token: str = "") -> tuple[int, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self.ports["port"], timeout=10)
@@ -262,7 +267,7 @@ def test_a_whole_sale_as_each_device_appears_and_nothing_personal_in_the_log(
     for secret in (CARD, token, invited["token"], invited["token"].lower(), "Анна"):
         assert secret not in agent.log
     assert "scanned=" in agent.log  # it is a log of everything
-    reader = Reader(agent.state / "queue.db")
+    reader = Reader(QueueFile(agent.state / "queue.db", Keyring(identity.data_keys(agent.state))))
     assert [row.seq for row in reader.pending(10)] == [1, 2]
     reader.close()
 
@@ -297,7 +302,7 @@ def test_a_port_that_is_taken_ends_with_69(agent: Agent) -> None:
     agent.start()  # the queue was given back
 
 
-@pytest.mark.parametrize("name", ["queue.db", "identity.json"])
+@pytest.mark.parametrize("name", ["data.keys", "identity.json"])
 def test_a_damaged_file_ends_with_65_and_is_left_as_it_was(agent: Agent, name: str) -> None:
     agent.enrol_device()
     damaged = b"not what it was" * 1000
@@ -316,11 +321,32 @@ def test_a_till_that_the_server_does_not_know_is_pointed_out(agent: Agent, until
     until(lambda: "did not know till 1" in agent.words("till"))
 
 
-def test_a_queue_that_is_missing_on_a_claimed_device_ends_with_65(agent: Agent) -> None:
+def test_a_queue_that_is_missing_on_a_claimed_device_is_begun_anew_and_said_so(agent: Agent, until: Until) -> None:
     agent.enrol_device()
     (agent.state / "queue.db").unlink()
+    agent.start()
+    until(lambda: "begun anew" in agent.sentences("queue"))
+
+
+def test_a_damaged_queue_is_set_aside_and_the_till_sells_on(agent: Agent, until: Until) -> None:
+    agent.enrol_device()
+    damaged = b"not what it was" * 1000
+    (agent.state / "queue.db").write_bytes(damaged)
+    agent.start()
+    until(lambda: "The queue file was damaged." in agent.sentences("queue"))
+    (aside,) = agent.state.glob("queue.db.damaged-*")
+    assert aside.read_bytes() == damaged
+    status, answer = agent.http("POST", "/v1/tills/1/identify", {"code": CARD}, agent.pair())
+    assert (status, answer["kind"]) == (200, "member_card")
+
+
+def test_a_queue_of_a_newer_version_ends_with_65_and_is_left_alone(agent: Agent) -> None:
+    agent.enrol_device()
+    with closing(sqlite3.connect(agent.state / "queue.db")) as newer:
+        newer.execute("PRAGMA user_version = 99")
     code, message = agent.refused()
-    assert (code, "queue.db" in message) == (65, True)
+    assert (code, "newer version" in message) == (65, True)
+    assert not [*agent.state.glob("queue.db.damaged-*")]
 
 
 def test_a_damaged_replica_is_set_aside_and_the_till_sells_on(agent: Agent, until: Until) -> None:

@@ -193,9 +193,13 @@ class Told:
         self.salvages: list[tuple[str, int, int, Standing]] = []
         self.refused: list[tuple[str, str]] = []
         self.rotten = 0
+        self.epochs: list[str] = []
 
     def room(self, room: Room) -> None:
         self.rooms.append(room)
+
+    def new_epoch(self, reason: str) -> None:
+        self.epochs.append(reason)
 
     def salvaging(self, file: str, seen: int, whole: int, now: Standing) -> None:
         self.salvages.append((file, seen, whole, now))
