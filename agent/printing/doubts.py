@@ -1,7 +1,7 @@
 """Jobs of which nobody heard whether they were printed, and what the printer must be freed of before the next one.
 
 A printer goes on with what it holds after a connection has broken, so it may tell of such a job much later. One that
-answers with the number of the job settles the doubt for good; a fence has no number, so a late one must be let pass.
+answers with the number of the job settles the doubt for good; a fence has no number, so late ones must be counted.
 """
 
 from __future__ import annotations
@@ -25,19 +25,35 @@ class Doubts:
 
     def __init__(self) -> None:
         self._jobs: dict[bytes, int] = {}
-        self.late = 0
-        """Fences of earlier jobs that may still be answered."""
+        self._late = 0
+        self._settled_at: float | None = None
         self.flush = b""
         """What the next connection must send first."""
         self.open = False
         """The last receipt may have been printed or not."""
 
-    def add(self, job: int, flush: bytes, *, fenced: bool) -> None:
-        """Nobody knows of this job."""
+    def add(self, job: int, flush: bytes, fences: int) -> None:
+        """Nobody knows of this job, behind which stood so many fences."""
         self._jobs[number_of(job)] = job
         self.flush = max(self.flush, flush, key=len)
-        self.late += fenced
         self.open = True
+        self.expect(fences)
+
+    def expect(self, fences: int) -> None:
+        """So many more may be answered late."""
+        self._late += fences
+        self._settled_at = None
+
+    def settle(self, now: float) -> None:
+        """A later job has come to its end, so what is still to come of earlier ones comes right behind it."""
+        self._settled_at = now
+        self.open = False
+
+    def late_fences(self, now: float, settled_for: float) -> int:
+        """How many fences of earlier jobs may still be answered; none when the last job ended `settled_for` seconds ago."""
+        if self._settled_at is not None and now - self._settled_at >= settled_for:
+            self._late = 0
+        return self._late
 
     def settled_by(self, numbers: Iterable[bytes]) -> list[int]:
         """The jobs that these late answers tell of; each once."""

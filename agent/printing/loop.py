@@ -41,6 +41,7 @@ from drivers.printers.escpos.recovery import flush
 from drivers.printers.escpos.status import Condition, Problem
 from offline_queue.print_jobs import IN_PRINTER, Job
 from offline_queue.reader import Reader
+from offline_queue.sealing import QueueFile
 from receipt_templates.document import from_json
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,8 @@ _LOOK_EVERY = 3.0
 _LOOK_EVERY_SILENT = 30.0
 _HELD_TURN = 1.0
 _STOP_WITHIN = 0.5
+_FENCES_BEFORE_US = 3  # of a job before this thread: its own, and that behind one doubt more
+_MOST_LATE = 31  # fences; with more than these in doubt, a job is better called sent
 _WITHDRAW_WITHIN = 2.0
 _MENDED_BY_HAND: Final = ("cutter", "error")
 
@@ -84,7 +87,7 @@ class PrintLoop:
         settings: PrinterSettings,
         opener: Callable[[], Printer],
         writer: Writer,
-        queue_file: Path,
+        queue_file: Path | QueueFile,
         status: Status,
         clock: Clock,
         patience: Patience = USUAL,
@@ -136,7 +139,7 @@ class PrintLoop:
                 self._doubt(job, self._encode(job), "interrupted", whole=job.note == IN_PRINTER)
         last = reader.last_tried(self._settings.name)
         if last is not None and last.state == "unknown" and not self._doubts.open:
-            self._doubts.add(last.id, flush(self._encode(last) or b"", whole=False), fenced=True)
+            self._doubts.add(last.id, flush(self._encode(last) or b"", whole=False), _FENCES_BEFORE_US)
 
     def _use(self, talk: PrinterTalk, reader: Reader, stop: threading.Event) -> None:
         self._unready(talk, stop)
@@ -200,14 +203,7 @@ class PrintLoop:
         if self._doubts.flush and self._settings.answers:  # a queue passes on whole jobs, so nothing was cut off in it
             self._hand_over(self._doubts.flush, talk, stop)
             self._doubts.flush = b""
-        if not self._doubts.late or talk.numbers or not (talk.speaks and talk.fences):
-            return None
-        patience = self._patience
-        if not talk.catch_up(self._doubts.late, patience.late_fence_within, patience.late_fences_end, stop):
-            problem = self._look(talk)
-            talk.fences = problem is not None
-        self._doubts.late = 0 if problem is None else self._doubts.late + 1
-        return problem
+        return None
 
     def _encode(self, job: Job) -> bytes | None:
         try:
@@ -223,7 +219,11 @@ class PrintLoop:
             return None
 
     def _end_of(self, job: Job, talk: PrinterTalk) -> bytes:
-        return talk.end_of(number_of(job.id)) if self._settings.answers else b""
+        if not self._settings.answers:
+            return b""
+        late = self._doubts.late_fences(self._clock.monotonic(), self._patience.late_fences_end)
+        talk.fences = talk.fences and late <= _MOST_LATE
+        return talk.end_of(number_of(job.id), late)
 
     def _hand_over(self, payload: bytes, talk: PrinterTalk, stop: threading.Event) -> None:
         """All of it, however slowly the printer takes it. Raises DeviceStalled when it takes nothing for too long."""
@@ -289,9 +289,10 @@ class PrintLoop:
 
     def _untold(self, out: _Out) -> None:
         """The printer is well and never says that it has printed."""
-        self._doubts.late += out.talk.fences and not out.talk.numbers
-        out.talk.numbers = False
+        out.talk.numbers, out.talk.fences = False, out.talk.numbers  # the next simpler way, if there is one
         self._settle(out.job, "sent", "no_fence" if out.talk.speaks else "no_answers")
+        if not out.talk.speaks:
+            self._doubts.expect(out.talk.fences_sent)
 
     def _part(self, out: _Out) -> None:
         """The agent stops while the job is being printed: a last moment to hear of it."""
@@ -303,14 +304,15 @@ class PrintLoop:
 
     def _settle(self, job: Job, state: Literal["printed", "sent"], note: Note = "") -> None:
         self._book.set(job.id, state, note)
-        self._doubts.open = False
+        self._doubts.settle(self._clock.monotonic())
 
     def _doubt_of(self, out: _Out, note: Note) -> None:
-        self._doubt(out.job, out.payload, note, whole=out.waiting.held)
+        self._doubt(out.job, out.payload, note, out.talk.fences_sent, whole=out.waiting.held)
 
-    def _doubt(self, job: Job, payload: bytes | None, note: Note, *, whole: bool) -> bool:
-        fenced = not self._settings.profile.job_numbers
-        self._doubts.add(job.id, flush(payload or b"", whole=whole), fenced=fenced)
+    def _doubt(
+        self, job: Job, payload: bytes | None, note: Note, fences: int = _FENCES_BEFORE_US, *, whole: bool
+    ) -> bool:
+        self._doubts.add(job.id, flush(payload or b"", whole=whole), fences)
         return self._book.set(job.id, "unknown", note)
 
     def _listen(self, talk: PrinterTalk, timeout: float) -> None:

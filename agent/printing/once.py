@@ -38,7 +38,7 @@ def print_now(
     condition = talk.ask()
     if condition is not None and condition.problem is not None:
         return Outcome("held", condition.problem)
-    talk.write(payload + talk.end_of(_NUMBER))
+    talk.write(payload + talk.end_of(_NUMBER, late=0))
     waiting = Waiting(clock, patience, talk, len(payload), spoke=False)
     while not talk.printed and not stop.is_set():
         talk.listen(_TURN)

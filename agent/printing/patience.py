@@ -13,8 +13,8 @@ from offline_queue.print_jobs import JobState
 @dataclass(frozen=True)
 class Patience:
     """Seconds: how long a printer may take no byte of a job at all; how often to ask while a job is out; when silence or a
-    missing answer to its end is the answer; how long to wait for the first fence of earlier jobs, and behind each for the
-    next; how often to tell a printer to go on after an error; how long the queue may take to note a state.
+    missing answer to its end is the answer; how long behind the end of a job answers to fences of earlier ones may come; how
+    often to tell a printer to go on after an error; how long the queue may take to note a state.
 
     `slowest_line`, in bytes a second: a job that has been taken may still lie in an adapter or a print server that passes
     it on at 9600 baud, and what is asked meanwhile stands behind it."""
@@ -23,7 +23,6 @@ class Patience:
     ask_every: float = 1.0
     silent_after: float = 5.0
     no_fence_after: float = 30.0
-    late_fence_within: float = 10.0
     late_fences_end: float = 2.0
     recover_every: float = 5.0
     stored_within: float = 5.0

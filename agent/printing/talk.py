@@ -5,13 +5,11 @@ Owned by the thread of one printer, for one life of its connection. What a print
 
 The end of a job is told in one of two ways. A printer whose profile says so gives back the job's own number (GS ( H), which
 also settles earlier jobs, however late it comes. All others answer a fence (GS r), and all such answers look alike: that to
-an earlier job may come late and would tell of the next job what is true of the earlier one. `catch_up` lets them pass
-before the next job goes out.
+an earlier job may come late and would tell of the next job what is true of the earlier one. So behind a job stand as many
+fences as there may be late answers, and one more: of that many answers at least one comes from behind the job.
 """
 
 from __future__ import annotations
-
-from threading import Event
 
 from agent.clock import Clock
 from drivers.base import Printer
@@ -55,6 +53,8 @@ class PrinterTalk:
         """It may tell the numbers of jobs. Once it has not, it is not asked for them any more."""
         self.fences = True
         """It may answer fences. Once it has not, none are sent any more."""
+        self.fences_sent = 0
+        """Behind the last job."""
         self.speaks = False
         """It has answered something since it was opened; a printer that never does cannot be asked."""
         self.printed = False
@@ -78,30 +78,16 @@ class PrinterTalk:
             self.listen(left)
         return condition(self._answers) if self._answers else None
 
-    def catch_up(self, late: int, within: float, silence: float, stop: Event) -> bool:
-        """Let the answers to as many as `late` fences of earlier jobs pass, with one more fence behind them.
-
-        They come in order; how many of them got lost nobody knows. So it ends when all have come, or after `silence`
-        seconds behind the last that did. False: none came `within` seconds.
-        """
-        self._awaited = late + 1
-        self.write(FENCE)
-        end = self._clock.monotonic() + within
-        while self._awaited and not stop.is_set() and (left := end - self._clock.monotonic()) > 0:
-            awaited = self._awaited
-            self.listen(min(left, _TURN))
-            if self._awaited < awaited:
-                end = self._clock.monotonic() + silence
-        return self._awaited <= late
-
-    def end_of(self, number: bytes) -> bytes:
-        """What to send behind the job of that number, so that the printer tells when it is on the paper."""
-        self.printed, self._number, self._awaited = False, None, 0
+    def end_of(self, number: bytes, late: int) -> bytes:
+        """What to send behind the job of that number, so that the printer tells when it is on the paper; `late` fences of
+        earlier jobs may still be answered."""
+        self.printed, self._number, self._awaited, self.fences_sent = False, None, 0, 0
         if self.numbers:
             self._number = number
             return job_id_command(number)
-        self._awaited = int(self.fences)
-        return FENCE if self.fences else b""
+        self._awaited = late + 1 if self.fences else 0
+        self.fences_sent = self._awaited
+        return FENCE * self._awaited
 
     def write(self, payload: bytes) -> None:
         """Hand it over. Raises DeviceStalled, with what was taken, when the printer takes nothing for a moment."""
@@ -129,7 +115,7 @@ class PrinterTalk:
     def _hear(self, reply: Reply) -> None:
         match reply:
             case Fence():
-                self.printed = self.printed or (self._awaited == 1 and self._number is None)
+                self.printed = self.printed or self._awaited == 1
                 self._awaited = max(self._awaited - 1, 0)
             case Printed(number) if number == self._number:
                 self.printed = True

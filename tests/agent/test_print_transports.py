@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from conftest import Store, Threads, Until
     from rig.cups import Cups, CupsQueue
 
-QUICK = Patience(ask_every=0.1, silent_after=0.5, no_fence_after=20.0, late_fence_within=5.0, late_fences_end=0.3)
+QUICK = Patience(ask_every=0.1, silent_after=0.5, no_fence_after=20.0, late_fences_end=0.3)
 CLOCK = SystemClock()
 
 
