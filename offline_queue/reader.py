@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from loyalty.chain import GENESIS
 from loyalty.wire import Problem, Sale
 from offline_queue import store
 from offline_queue.delivery import DELIVERY, DeliveryState, read_delivery
@@ -75,7 +76,7 @@ SELECT * FROM (
 """)
 _JOB = selecting_job("SELECT $job FROM print_jobs WHERE id = ?")
 _LAST_TRIED = selecting_job("""
-SELECT $job FROM print_jobs WHERE printer = ? AND state NOT IN ('queued', 'held') ORDER BY id DESC LIMIT 1
+SELECT $job FROM print_jobs WHERE printer = ? AND state NOT IN ('queued', 'held', 'failed') ORDER BY id DESC LIMIT 1
 """)
 _HANDOVER = """
 SELECT reason, old_epoch, handover.last_seq, handover.last_hash, epoch, begun_at FROM handover JOIN queue_state
@@ -138,14 +139,15 @@ class Reader:
             behind = found[len(rows)]
         elif rows and rows[-1].seq + base == last:
             behind = last_hash
-        good = verified(rows, epoch, hash_at(self._connection, before - 1, base), behind)
+        begin = rows[0].seq + base if rows else before
+        good = verified(rows, epoch, hash_at(self._connection, begin - 1, base), behind)
         return [row for row in good if row.seq >= first]
 
     def hash_before(self, seq: int) -> bytes:
         """What the row `seq` must follow in the chain."""
         with store.translated(self._path):
             (base, *_) = self._connection.execute(_STANDING).fetchone()
-            return hash_at(self._connection, seq - 1 + base, base)
+            return hash_at(self._connection, seq - 1 + base, base) or GENESIS
 
     def rejected(self, limit: int) -> list[RejectedRow]:
         """Rows that the server will not book and that nobody has sent again, the newest first."""
@@ -179,7 +181,7 @@ class Reader:
         return read_job(found, self._keys) if found else None
 
     def last_tried(self, printer: str) -> Job | None:
-        """The newest job of a printer that it was given, whatever became of it."""
+        """The newest job that a printer was given; one that was dropped before that does not count."""
         found = self._one(_LAST_TRIED, (printer,))
         return read_job(found, self._keys) if found else None
 

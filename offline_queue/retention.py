@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from loyalty.chain import GENESIS
 from offline_queue.rows import hash_at
 from offline_queue.transaction import Transaction
 
@@ -67,7 +68,7 @@ def _may_go(transaction: Transaction, reissued: int, base: int) -> int:
 
 
 def _delete(transaction: Transaction, pruned: int, end: int) -> None:
-    last = hash_at(transaction.connection, end, 0)
+    last = hash_at(transaction.connection, end, 0) or GENESIS
     transaction.run(
         "DELETE FROM outbox WHERE seq > ? AND seq <= ? AND seq NOT IN (SELECT seq FROM rejected WHERE corrected IS NULL)",
         (pruned, end),

@@ -120,15 +120,15 @@ def _bytes(value: object) -> bytes:
     return value if isinstance(value, bytes) else b""
 
 
-def hash_at(connection: sqlite3.Connection, number: int, base: int) -> bytes:
-    """The stored hash of the row with this running number; that of nothing before the first row of its epoch."""
+def hash_at(connection: sqlite3.Connection, number: int, base: int) -> bytes | None:
+    """The stored hash of the row with this running number, that of nothing before the first row of its epoch; None = unknown."""
     if number <= base:
         return GENESIS
     found = (
         connection.execute("SELECT hash FROM outbox WHERE seq = ?", (number,)).fetchone()
         or connection.execute("SELECT pruned_hash FROM queue_state WHERE pruned = ?", (number,)).fetchone()
     )
-    return found[0] if found and isinstance(found[0], bytes) else GENESIS
+    return found[0] if found and isinstance(found[0], bytes) and len(found[0]) == HASH else None
 
 
 def damaged(row: StoredRow) -> StoredRow:
@@ -149,15 +149,15 @@ def first_broken(rows: Iterable[StoredRow], epoch: str, previous: bytes = GENESI
 
 
 def verified(
-    rows: Sequence[StoredRow], epoch: str, previous: bytes, behind: StoredRow | bytes | None
+    rows: Sequence[StoredRow], epoch: str, previous: bytes | None, behind: StoredRow | bytes | None
 ) -> Iterator[StoredRow]:
     """The rows as they may be sent. `behind` is the row after the last one, or the hash that is known of the last one.
 
-    Nothing is known of what a row behind a hole must follow, so it is taken as it is.
+    Nothing is known of what a row behind a hole must follow, or the first one without `previous`: it is taken as it is.
     """
     last = rows[0].seq - 1 if rows else 0
     for row, after in zip(rows, [*rows[1:], behind], strict=False):  # without rows there is nothing behind them
-        good = _judge(row, epoch, previous, after) if row.seq == last + 1 else row
+        good = row if previous is None or row.seq != last + 1 else _judge(row, epoch, previous, after)
         yield good
         previous, last = good.hash, good.seq
 

@@ -126,13 +126,10 @@ class Wreck:
         behind: StoredRow | bytes | None = found.get(last + 1)
         if last == self.counters.last:
             behind = self.counters.last_hash
-        good = {row.seq + base: row for row in wanted}
-        chained = wanted[1:] if previous is None else wanted  # nothing is known of what the first one must follow
-        if self._certain and chained:
-            begin = wanted[0].hash if previous is None else previous
-            good |= {row.seq + base: row for row in verified(chained, epoch, begin, behind)}
+        good = verified(wanted, epoch, previous, behind) if self._certain else wanted
+        judged = {row.seq + base: row for row in good}
         for number in range(after + 1, last + 1):
-            yield number, good.get(number) or _gone(number - base)
+            yield number, judged.get(number) or _gone(number - base)
 
     def _saved(self, epoch: str, number: int, row: StoredRow) -> SavedRow:
         keys = self._keys(number, number) if row.kind == "sale" else []
