@@ -28,12 +28,12 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 _GROUPS = re.compile(r"(?<=\d)(?=(?:\d{3})+$)")
 
 
-def text(key: str, language: Language, **params: str | int) -> str:
+def text(key: str, language: Language, /, **params: str | int) -> str:
     """Return the sentence of `key`. Raises KeyError for an unknown key or a missing parameter."""
     return _catalogue(language)[key].format(**params)
 
 
-def texts(key: str, **params: Param) -> Texts:
+def texts(key: str, /, **params: Param) -> Texts:
     """Return the sentence in every language; a parameter that is a function is asked for its word in each."""
     return {
         language: text(

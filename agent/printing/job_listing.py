@@ -10,6 +10,7 @@ import msgspec
 
 from offline_queue import Reader
 from offline_queue.print_jobs import DECIDED, Job, JobState
+from offline_queue.sealing import Keyring, QueueFile
 
 _OPEN: Final[tuple[JobState, ...]] = ("queued", "sending", "held", "unknown", "failed")
 _EVERY: Final[tuple[JobState, ...]] = get_args(JobState)
@@ -39,9 +40,17 @@ class JobListing(msgspec.Struct, frozen=True, kw_only=True):
     more: bool
 
 
+class _Unopened(Keyring):
+    """No document is shown, so none is opened, and the keys of the service are not needed."""
+
+    def open(self, content: bytes, key: int, *place: object) -> bytes:  # noqa: ARG002 - as Keyring has it
+        """Nothing."""
+        return b""
+
+
 def list_jobs(path: Path, limit: int, *, every: bool) -> JobListing:
     """`every`: also jobs that are over. Raises QueueDamaged."""
-    with closing(Reader(path)) as reader:
+    with closing(Reader(QueueFile(path, _Unopened()))) as reader:
         if every:
             found = reader.newest_jobs(_EVERY, limit + 1)
         else:

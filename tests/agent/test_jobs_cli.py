@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import sqlite3
 import tomllib
 from collections.abc import Callable
+from contextlib import closing
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -138,6 +140,16 @@ def test_a_long_list_shows_the_newest_and_says_that_there_are_more(shop: Shop, s
     assert ([job["id"] for job in listing["jobs"]], listing["more"]) == ([4, 5], True)
     assert "These are the last 2; for more: --limit." in shop.call("list", "--all", "--limit", 2).output
     assert "for more" not in shop.call("list", "--all", "--limit", 5).output
+
+
+def test_jobs_are_listed_without_the_key_to_their_receipts(shop: Shop, store: Store) -> None:
+    stored(store, ("held", "paper_out"))
+    store.threads.end(store.stop)
+    with closing(sqlite3.connect(store.path)) as file, file:
+        file.execute("UPDATE print_jobs SET sealed_by = 7")
+    for more in ((), ("--all",)):
+        (job,) = json.loads(shop.call("list", "--json", *more).output)["jobs"]
+        assert (job["state"], job["note"]) == ("held", "paper_out")
 
 
 def test_without_a_queue_it_says_so(shop: Shop) -> None:
