@@ -47,7 +47,10 @@ def drop_job(socket: Path, job: int, within: float) -> Literal["dropped", "left"
         call(socket, {"do": "print_drop", "job": job}, within)
     except CommandRefused as refused:
         raise _why(refused, "drop", job, _job(socket, job)) from refused
-    return "dropped" if before["state"] in _UNDER_WAY else "left"
+    waited = before["state"] in _UNDER_WAY
+    return (
+        "dropped" if waited and _job(socket, job)["state"] != "unknown" else "left"
+    )  # it may have gone out in between
 
 
 def _job(socket: Path, job: int) -> Answer:

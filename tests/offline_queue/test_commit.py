@@ -27,6 +27,8 @@ from offline_queue import (
     UnknownJob,
     first_broken,
 )
+from offline_queue.errors import JobNotNow
+from offline_queue.print_jobs import DropJob, JobState
 
 if TYPE_CHECKING:
     from tests.offline_queue.conftest import FixedClock, Running
@@ -206,6 +208,27 @@ def test_print_jobs_go_through_their_states(run: Running, clock: FixedClock) -> 
     assert run.reader.last_tried("receipt").id == first
     run.queue.submit(SetJob(third, "printed")).result(WAIT)
     assert (run.reader.last_tried("receipt").state, run.reader.last_tried("kitchen").state) == ("printed", "unknown")
+
+
+@pytest.mark.parametrize("state", ["sending", "held"])
+def test_a_dropped_job_neither_goes_out_nor_waits_again(run: Running, clock: FixedClock, state: JobState) -> None:
+    body = Enrolment(till="1", token="T")
+    job = run.queue.submit(QueueEnrolment(clock.now(), body, NewJob("receipt", b"a"))).result(WAIT)
+    run.queue.submit(DropJob(job)).result(WAIT)
+    with pytest.raises(JobNotNow):
+        run.queue.submit(SetJob(job, state, "paper_out")).result(WAIT)
+    dropped = run.reader.job(job)
+    assert (dropped.state, dropped.note) == ("failed", "dropped")
+
+
+def test_a_dropped_job_does_not_hide_the_one_that_was_tried_before(run: Running, clock: FixedClock) -> None:
+    body = Enrolment(till="1", token="T")
+    tried, dropped = (
+        run.queue.submit(QueueEnrolment(clock.now(), body, NewJob("receipt", b"a"))).result(WAIT) for _ in range(2)
+    )
+    run.queue.submit(SetJob(tried, "unknown", "connection_lost")).result(WAIT)
+    run.queue.submit(DropJob(dropped)).result(WAIT)
+    assert run.reader.last_tried("receipt").id == tried
 
 
 def test_a_job_that_does_not_exist_is_said_so(run: Running) -> None:
