@@ -64,7 +64,7 @@ class JobBook:
             try:
                 stored.result(self._within)
             except NotInTime:
-                if stored.cancel() or stored.done():
+                if stored.cancel() or (stored.done() and stored.exception()):  # done without: it was just in time
                     raise
             else:
                 return
