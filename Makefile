@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -P
 
-.PHONY: venv demo test test-full check bench soak test-service test-usb pictures lock clean
+.PHONY: venv demo test test-full check bench bench-large soak test-service test-usb pictures lock clean
 
 venv: $(VENV)/ready
 
@@ -40,6 +40,12 @@ bench: venv
 	$(RUN) benchmarks/codes.py
 	$(RUN) benchmarks/paper.py
 	$(RUN) benchmarks/printing.py
+	tests/rig/debian.sh strace
+	$(RUN) benchmarks/queue_speed.py
+
+bench-large: venv
+	tests/rig/debian.sh strace
+	$(RUN) benchmarks/queue_speed.py --rows 5000000
 
 soak: venv
 	$(BIN)/pytest tests/end_to_end/chaos/test_chaos.py --kills 2000
