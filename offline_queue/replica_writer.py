@@ -28,6 +28,7 @@ class ReplicaWriter:
         self._replica = replica
         self._now = now
         self._beside = replica.path.with_name(replica.path.name + ".new")
+        self._log_holds_deleted = False
         self._serving = self._open_serving()
         self._filling = self._reopen_filling()
 
@@ -47,6 +48,7 @@ class ReplicaWriter:
         try:
             with store.translated(self._replica.path):
                 _apply(self._filling or self._serving, page, _stamp(self._now()))
+                self._purge(self._filling or self._serving, page)
         except QueueDamaged:
             self._set_aside()
             return
@@ -63,6 +65,13 @@ class ReplicaWriter:
         for connection in (self._serving, self._filling):
             if connection:
                 connection.close()
+
+    def _purge(self, connection: sqlite3.Connection, page: ChangesPage) -> None:
+        """What was deleted is overwritten in the file (secure_delete); it must not stay in the log either."""
+        self._log_holds_deleted |= any(change.state is None for change in page.changes)
+        if self._log_holds_deleted:
+            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._log_holds_deleted = bool(busy)  # somebody is looking up: with the next page
 
     def _open_serving(self) -> sqlite3.Connection:
         with self._replica.exchange:

@@ -67,7 +67,18 @@ from loyalty_server.problems import Refused, problem
 from loyalty_server.programmes import in_force
 from loyalty_server.storage import tables
 from loyalty_server.storage.database import Database
-from offline_queue import CommitSale, Keyring, Queue, QueueFile, Reader, Replica, ReplicaWriter
+from offline_queue import (
+    CommitSale,
+    Committed,
+    Conflict,
+    Keyring,
+    NewJob,
+    Queue,
+    QueueFile,
+    Reader,
+    Replica,
+    ReplicaWriter,
+)
 from offline_queue.care import Care
 from offline_queue.opening import Claimed, open_queue
 from offline_queue.transaction import Operation
@@ -437,19 +448,24 @@ class TillFolder:
 
     # what happens on it
 
-    def sell(self, number: int, member: str | None, earned: int) -> None:
+    def sell(self, number: int, member: str | None, earned: int, redeemed: int = 0) -> None:
+        assert isinstance(self.commit(number, member, earned, redeemed), Committed)
+
+    def commit(self, number: int, member: str | None, earned: int, redeemed: int = 0) -> Committed | Conflict:
+        """What the POS gets for its answer, once it is on the disk."""
         receipt = ReceiptId(store="S1", till=self.till, business_day=date(2026, 12, 12), shift="1", number=str(number))
         sale = Sale(
             receipt=receipt,
             basket=Basket(lines=(Line(sum=earned * 10),)),
-            quote=quote(earned),
+            quote=msgspec.structs.replace(quote(earned), redeemed=redeemed),
             offline=True,
             member=member,
             member_state=MemberState() if member else None,
         )
         name = f"{self.till}-{number}"
-        commit = CommitSale(name, name, "sale", self.clock.now(), sale, b"{}")
-        assert self.queue.submit(commit).result(0)
+        said = f"{earned} {redeemed}"
+        job = NewJob("receipt", b'{"elements":[]}', name)
+        return self.queue.submit(CommitSale(name, said, "sale", self.clock.now(), sale, said.encode(), job)).result(0)
 
     def heartbeat(self) -> Heartbeat:
         """How the queue is."""
