@@ -36,8 +36,8 @@ class Loop(Protocol):
         """Make the printer forget a held job."""
         ...
 
-    def decided(self) -> None:
-        """Nobody needs to be told any more that the last receipt is in doubt."""
+    def decided(self, job: int) -> None:
+        """Nobody needs to be told any more that the receipt of that job is in doubt."""
         ...
 
 
@@ -87,7 +87,7 @@ class PrintDecisions:
 
     def _decided(self, job: Job) -> None:
         if job.state == "unknown" and job.printer in self._printers:
-            self._printers[job.printer].decided()
+            self._printers[job.printer].decided(job.id)
 
 
 def _fresh(job: Job, now: datetime) -> bool:

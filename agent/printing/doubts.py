@@ -29,14 +29,23 @@ class Doubts:
         self._settled_at: float | None = None
         self.flush = b""
         """What the next connection must send first."""
-        self.open = False
+        self._asked: int | None = None
+
+    @property
+    def open(self) -> bool:
         """The last receipt may have been printed or not."""
+        return self._asked is not None
+
+    def decided(self, job: int) -> None:
+        """Nothing needs to be asked any more about that job."""
+        if self._asked == job:
+            self._asked = None
 
     def add(self, job: int, flush: bytes, fences: int) -> None:
         """Nobody knows of this job, behind which stood so many fences."""
         self._jobs[number_of(job)] = job
         self.flush = max(self.flush, flush, key=len)
-        self.open = True
+        self._asked = job
         self.expect(fences)
 
     def expect(self, fences: int) -> None:
@@ -47,7 +56,7 @@ class Doubts:
     def settle(self, now: float) -> None:
         """A later job has come to its end, so what is still to come of earlier ones comes right behind it."""
         self._settled_at = now
-        self.open = False
+        self._asked = None
 
     def late_fences(self, now: float, settled_for: float) -> int:
         """How many fences of earlier jobs may still be answered; none when the last job ended `settled_for` seconds ago."""
@@ -57,4 +66,7 @@ class Doubts:
 
     def settled_by(self, numbers: Iterable[bytes]) -> list[int]:
         """The jobs that these late answers tell of; each once."""
-        return [self._jobs.pop(number) for number in numbers if number in self._jobs]
+        jobs = [self._jobs.pop(number) for number in numbers if number in self._jobs]
+        for job in jobs:
+            self.decided(job)
+        return jobs

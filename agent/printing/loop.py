@@ -39,7 +39,7 @@ from drivers.printers.escpos.profile import Profile
 from drivers.printers.escpos.raster import Picture
 from drivers.printers.escpos.recovery import flush
 from drivers.printers.escpos.status import Condition, Problem
-from offline_queue.print_jobs import IN_PRINTER, Job
+from offline_queue.print_jobs import DECIDED, IN_PRINTER, Job
 from offline_queue.reader import Reader
 from offline_queue.sealing import QueueFile
 from receipt_templates.document import from_json
@@ -115,9 +115,9 @@ class PrintLoop:
         self._withdrawals.put((job, wanted))
         return wanted
 
-    def decided(self) -> None:
-        """A person has looked at the receipt that was in doubt. For any thread."""
-        self._doubts.open = False
+    def decided(self, job: int) -> None:
+        """A person has looked at the receipt of that job, which was in doubt. For any thread."""
+        self._doubts.decided(job)
 
     def run(self, stop: threading.Event) -> None:
         """Print until `stop`."""
@@ -140,6 +140,8 @@ class PrintLoop:
         last = reader.last_tried(self._settings.name)
         if last is not None and last.state == "unknown" and not self._doubts.open:
             self._doubts.add(last.id, flush(self._encode(last) or b"", whole=False), _FENCES_BEFORE_US)
+            if last.note in DECIDED:
+                self._doubts.decided(last.id)
 
     def _use(self, talk: PrinterTalk, reader: Reader, stop: threading.Event) -> None:
         self._unready(talk, stop)
@@ -149,6 +151,7 @@ class PrintLoop:
             if self._wake.is_set():
                 self._wake.clear()
                 self._print_all(talk, reader, stop)
+            self._withdrawn(None)
             self._listen(talk, 0.0)
             if self._clock.monotonic() - looked >= (_LOOK_EVERY if talk.speaks else _LOOK_EVERY_SILENT):
                 self._look(talk)
@@ -158,7 +161,7 @@ class PrintLoop:
     def _print_all(self, talk: PrinterTalk, reader: Reader, stop: threading.Event) -> None:
         """Print what is due, the oldest first, until there is nothing more or the printer cannot."""
         while not stop.is_set():
-            jobs = reader.jobs(("queued", "held"), self._settings.name)
+            jobs = reader.jobs(("queued", "held", "sending"), self._settings.name)
             if not jobs:
                 return
             if not self._print(jobs[0], talk, stop):
@@ -168,8 +171,8 @@ class PrintLoop:
     def _print(self, job: Job, talk: PrinterTalk, stop: threading.Event) -> bool:
         """Try one job. False: not now."""
         payload = self._encode(job)
-        if job.note == IN_PRINTER:  # but its end could not be stored
-            return self._doubt(job, payload, "interrupted", whole=True)
+        if job.state == "sending" or job.note == IN_PRINTER:  # but its end could not be stored
+            return self._doubt(job, payload, "interrupted", whole=job.note == IN_PRINTER)
         if payload is None:
             return self._book.set(job.id, "failed", "document")
         problem = self._unready(talk, stop)
@@ -183,7 +186,7 @@ class PrintLoop:
             self._hand_over(payload + self._end_of(job, talk), talk, stop)
             self._await(out, stop)
         except DeviceRefused:
-            self._hold(job, "refused")
+            self._book.set(job.id, "held", "refused")
             raise
         except DeviceError as error:
             note: Note = "stalled" if isinstance(error, DeviceStalled) else "connection_lost"
@@ -274,18 +277,26 @@ class PrintLoop:
             self._untold(out)
         return verdict in ("unknown", "sent")
 
-    def _withdrawn(self, out: _Out) -> bool:
-        """Do as `withdraw` asked. A printer that forgets may have printed a part, and tells no end of it."""
+    def _withdrawn(self, out: _Out | None) -> bool:
+        """Do as `withdraw` asked; without a job that is out there is nothing to forget."""
         done = False
         while not self._withdrawals.empty():
             wanted, answer = self._withdrawals.get()
-            if wanted == out.job.id and out.waiting.held and self._settings.profile.job_numbers and not done:
-                done = out.talk.withdraw(_WITHDRAW_WITHIN) and not out.talk.printed
-            answer.set_result(wanted == out.job.id and done)
-        if done:
-            self._doubts.flush = flush(out.payload, whole=False)
-            self._book.set(out.job.id, "failed", "dropped")
+            meant = out is not None and wanted == out.job.id
+            if out is not None and meant and not done:
+                done = self._forgotten(out)
+            answer.set_result(meant and done)
         return done
+
+    def _forgotten(self, out: _Out) -> bool:
+        """A printer that forgets may have printed a part, and tells no end of it."""
+        if not (out.waiting.held and self._settings.profile.job_numbers):
+            return False
+        if not out.talk.withdraw(_WITHDRAW_WITHIN) or out.talk.printed:
+            return False
+        self._doubts.flush = flush(out.payload, whole=False)
+        self._book.set(out.job.id, "failed", "dropped")
+        return True
 
     def _untold(self, out: _Out) -> None:
         """The printer is well and never says that it has printed."""

@@ -14,6 +14,7 @@ from typing import Final
 from agent.clock import Clock
 from agent.config import Config
 from agent.config import Printer as PrinterTable
+from agent.printing.job_words import job_in_words
 from agent.printing.once import Outcome, print_now
 from agent.receipts.slip_printing import agent_runs, on_printer
 from agent.receipts.source import BadInput
@@ -59,7 +60,8 @@ def print_page(config: Config, table: PrinterTable, clock: Clock) -> Printed:
 
     outcome = on_printer(table, use)
     if not found or outcome.state not in ("printed", "sent"):
-        raise BadInput("page_not_printed", printer=table.name, note=outcome.note or outcome.state)
+        note = job_in_words(outcome.state, outcome.note, config.language)
+        raise BadInput("page_not_printed", printer=table.name, note=note)
     return found[0]
 
 

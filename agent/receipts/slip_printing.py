@@ -22,7 +22,7 @@ from agent.printing.once import Outcome, print_now
 from agent.receipts.paper import Model, model
 from agent.receipts.source import BadInput, Source
 from drivers import registry
-from drivers.base import DeviceError, Printer
+from drivers.base import DeviceError, DeviceRefused, Printer
 from loyalty.i18n import Language, text
 from loyalty.strict import structure
 from offline_queue.print_jobs import JobState
@@ -109,6 +109,8 @@ def on_printer(table: PrinterTable, use: Callable[[Printer], Outcome]) -> Outcom
     with closing(printer):
         try:
             return use(printer)
+        except DeviceRefused:  # so for certain nothing came out
+            return Outcome("held", "refused")
         except DeviceError:
             return Outcome("unknown", "connection_lost")
 

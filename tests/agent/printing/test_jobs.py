@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from agent.clock import SystemClock
+from agent.printing.doubts import Doubts, number_of
 from agent.printing.loop import PrinterSettings, PrintLoop
 from agent.printing.patience import Patience
 from agent.status import Status
 from agent.threads import Worker, end
 from agent.watch import HANGS_AFTER, LONGEST, Watch, WatchedPrinter
-from drivers.base import Printer
+from drivers.base import DeviceRefused, Printer
 from drivers.printers import tcp
 from drivers.printers.escpos.profile import load_profile
 from drivers.printers.escpos.status import FENCE
@@ -405,3 +408,73 @@ def test_a_job_that_is_no_document_fails_and_blocks_nobody(desk: Desk) -> None:
     desk.add_raw(b"{}")
     desk.add("Чек")
     desk.becomes(("failed", "document"), ("printed", ""))
+
+
+class Refusing(tcp.TcpPrinter):
+    """Takes no job; as a queue does that stopped behind our back."""
+
+    def write(self, payload: bytes, timeout: float) -> None:
+        if len(payload) > 20:
+            raise DeviceRefused("it takes no jobs")
+        super().write(payload, timeout)
+
+
+def test_a_job_that_is_refused_again_and_again_waits_and_is_printed_once(
+    store: Store, threads: Threads, until: Until, virtual_printer: VirtualPrinter
+) -> None:
+    kinds = [Refusing, Refusing, tcp.TcpPrinter]
+    desk = Desk(store, threads, until, virtual_printer.port)
+
+    def opener() -> Printer:
+        kind = kinds.pop(0) if len(kinds) > 1 else kinds[0]
+        return kind(socket.create_connection(("127.0.0.1", virtual_printer.port)), NAME)
+
+    threads.start(desk.make_loop(opener).run)
+    desk.add("Чек")
+    desk.becomes(("printed", ""))
+    assert len(virtual_printer.papers) == 1
+
+
+def test_a_job_whose_end_was_not_stored_while_it_was_sent_is_in_doubt(desk: Desk) -> None:
+    job = desk.add("Первый")
+    desk.becomes(("printed", ""))
+    with closing(sqlite3.connect(desk.store.path)) as file, file:
+        file.execute(
+            "UPDATE print_jobs SET state = 'sending' WHERE id = ?", (job,)
+        )  # as if the queue had not taken its end
+    desk.loop.wake()
+    desk.becomes(("unknown", "interrupted"))
+
+
+def test_nothing_can_be_withdrawn_once_the_job_is_over(desk: Desk) -> None:
+    job = desk.add("Чек")
+    desk.becomes(("printed", ""))
+    assert desk.loop.withdraw(job).result(5) is False
+
+
+def test_a_decision_about_an_older_receipt_leaves_the_question_about_the_last() -> None:
+    doubts = Doubts()
+    doubts.add(1, b"", 0)
+    doubts.add(2, b"", 0)
+    doubts.decided(1)
+    assert doubts.open
+    doubts.decided(2)
+    assert not doubts.open
+
+
+def test_a_number_that_comes_late_ends_the_question() -> None:
+    doubts = Doubts()
+    doubts.add(1, b"", 0)
+    assert (doubts.settled_by([number_of(7)]), doubts.open) == ([], True)
+    assert (doubts.settled_by([number_of(1)]), doubts.open) == ([1], False)
+
+
+def test_a_receipt_that_was_decided_about_is_in_doubt_no_more_after_a_restart(desk: Desk) -> None:
+    desk.end()
+    job = desk.add("Чек")
+    desk.store.queue.submit(SetJob(job, "unknown", "dropped")).result(5)
+    desk.heard.clear()
+    desk.start()
+    desk.add("Следующий")
+    desk.becomes(("unknown", "dropped"), ("printed", ""))
+    assert not any("not known" in text for text in desk.heard)
