@@ -19,6 +19,7 @@ from agent.verbs import code as code_cli
 from agent.verbs import jobs as jobs_cli
 from agent.verbs import printer as printer_cli
 from agent.verbs import programme as programme_cli
+from agent.verbs import queue as queue_cli
 from agent.verbs import receipt as receipt_cli
 from agent.verbs import scan as scan_cli
 from agent.verbs import scanner as scanner_cli
@@ -29,7 +30,6 @@ from agent.verbs.config import (
     config_option,
     fail,
     load_config,
-    queue_file,
     say,
     stop_on_signals,
 )
@@ -52,6 +52,7 @@ main.add_command(programme_cli.quote)
 main.add_command(receipt_cli.receipt)
 main.add_command(printer_cli.printer)
 main.add_command(jobs_cli.jobs)
+main.add_command(queue_cli.queue)
 main.add_command(scan_cli.scan)
 main.add_command(scanner_cli.scanner)
 main.add_command(simulate_cli.simulate)
@@ -158,60 +159,6 @@ def open_page(default: Path, config_path: Path | None, till: str | None, holder:
         if not only_print:
             say(text("cli.no_browser", config.language))
         print(answer["url"])
-
-
-@main.group()
-def queue() -> None:
-    """Look into the offline queue; works with and without the agent."""
-
-
-@queue.command(name="list")
-@config_option
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
-@as_json_option
-@click.pass_obj
-def queue_list(default: Path, config_path: Path | None, limit: int, as_json: bool) -> None:
-    """What waits for the server, and what it has refused."""
-    from rich.console import Console
-
-    from agent.queue_listing import list_queue
-    from agent.tables import queue_table, to_json
-
-    config, path = queue_file(config_path or default)
-    try:
-        listing = list_queue(path, limit)
-    except TillmateError as error:
-        fail(error, config.language, 65)
-    if as_json:
-        print(to_json(listing))
-        return
-    Console().print(queue_table(listing, config.language) if listing.rows else text("cli.queue_empty", config.language))
-
-
-@queue.command(name="show")
-@config_option
-@click.argument("seq", type=click.IntRange(1))
-@as_json_option
-@click.pass_obj
-def queue_show(default: Path, config_path: Path | None, seq: int, as_json: bool) -> None:
-    """One row of the queue, without card numbers."""
-    from rich.console import Console
-
-    from agent.queue_listing import show_row
-    from agent.tables import row_table, to_json
-
-    config, path = queue_file(config_path or default)
-    try:
-        row = show_row(path, seq)
-    except TillmateError as error:
-        fail(error, config.language, 65)
-    if row is None:
-        say(text("cli.queue_no_row", config.language, seq=seq))
-        sys.exit(1)
-    if as_json:
-        print(to_json(row))
-    else:
-        Console().print(row_table(row, config.language))
 
 
 @main.command()

@@ -128,6 +128,11 @@ def data_keys(folder: Path) -> tuple[bytes, ...]:
     path = folder / "data.keys"
     if not path.exists():
         write_private(path, to_base64(os.urandom(_KEY_BYTES)).encode() + b"\n")
+    return read_keys(path)
+
+
+def read_keys(path: Path) -> tuple[bytes, ...]:
+    """The keys in such a file. Raises IdentityDamaged."""
     try:
         keys = tuple(_key(line) for line in path.read_text(encoding="ascii").split())
     except (ValueError, OSError) as error:

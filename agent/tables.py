@@ -77,7 +77,7 @@ def row_table(row: ShownRow, language: Language) -> Table:
 
 def _cells(row: ShownRow, language: Language) -> Sequence[str]:
     return (
-        str(row.seq),
+        str(row.number),
         _moment(datetime.fromisoformat(row.at)),
         text(f"cli.queue_kind_{row.kind}", language),
         row.receipt or "",

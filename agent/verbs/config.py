@@ -14,9 +14,11 @@ from typing import Any, Final, NoReturn, TypeVar
 
 import click
 
+from agent import identity
 from agent.config import DEFAULT_PATH, Config, ConfigError, load
 from loyalty.errors import TillmateError
 from loyalty.i18n import Language, text
+from offline_queue import Keyring, QueueFile
 
 CallableT = TypeVar("CallableT", bound=Callable[..., Any])
 
@@ -58,6 +60,16 @@ def queue_file(path: Path) -> tuple[Config, Path]:
         say(text("cli.no_queue", config.language, path=str(config.folder)))
         sys.exit(1)
     return config, file
+
+
+def queue_with_keys(path: Path) -> tuple[Config, QueueFile]:
+    """The same with the keys to it; ends with 65 where they cannot be read."""
+    config, file = queue_file(path)
+    keys = config.folder / "data.keys"
+    try:
+        return config, QueueFile(file, Keyring(identity.read_keys(keys)) if keys.exists() else Keyring())
+    except identity.IdentityDamaged as error:
+        fail(error, config.language, 65)
 
 
 def fail(error: BaseException, language: Language, code: int) -> NoReturn:
