@@ -38,6 +38,7 @@ bench: venv
 	$(RUN) benchmarks/scan_to_paint.py
 	$(RUN) benchmarks/quote.py
 	$(RUN) benchmarks/codes.py
+	$(RUN) benchmarks/scanning.py
 	$(RUN) benchmarks/paper.py
 	$(RUN) benchmarks/printing.py
 	tests/rig/debian.sh strace

@@ -7,6 +7,8 @@ lines; 7 bits end in a bare termios.error with some kernels; in_waiting and out_
 from __future__ import annotations
 
 import errno
+import os
+import select
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -90,6 +92,27 @@ def read_chunk(port: Readable, timeout: float, name: str) -> bytes:
         if not chunk:  # else these bytes first; the next read fails again
             raise DeviceGone(f"{name}: {error}") from error
     return chunk
+
+
+class Node:
+    """The system's handle of an open port, read without the detours of pyserial, which sets the line anew with each timeout."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self._poll = select.poll()
+        self._poll.register(handle, select.POLLIN)
+
+    def read(self, timeout: float, name: str) -> bytes:
+        """As `read_chunk`. Raises DeviceGone."""
+        try:
+            if not self._poll.poll(timeout * 1000):
+                return b""
+            chunk = os.read(self._handle, _CHUNK)
+        except OSError as error:
+            raise DeviceGone(f"{name}: {error}") from error
+        if not chunk:
+            raise DeviceGone(f"{name}: it hung up")
+        return chunk
 
 
 def close_line(port: Readable) -> None:

@@ -13,6 +13,7 @@ Quirks    Read in chunks: pyserial's readline() costs 28 ms a code on CDC-ACM, w
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from drivers.base import Candidate, DeviceBusy, DeviceGone, DeviceRefused, Driver
-from drivers.serial_line import FOREIGN, LineOptions, close_line, open_line, read_chunk, translated
+from drivers.serial_line import FOREIGN, LineOptions, Node, close_line, open_line, read_chunk, translated
 from drivers.usb_names import UsbNames
 
 if TYPE_CHECKING:
@@ -68,13 +69,17 @@ class SerialScanner:
     def __init__(self, port: Serial | SocketPort, name: str) -> None:
         self._port = port
         self._name = name
+        self._node = None if sys.platform == "win32" else Node(port.fileno())
 
     def read(self, timeout: float) -> bytes:
         """Return what has arrived, waiting at most `timeout` seconds for the first byte. Raises DeviceGone."""
-        return read_chunk(self._port, timeout, self._name)
+        if self._node is None:
+            return read_chunk(self._port, timeout, self._name)
+        return self._node.read(timeout, self._name)
 
     def close(self) -> None:
         """Give the port back."""
+        self._node = None  # its number may soon be another device's; what is closed says so to pyserial
         close_line(self._port)
 
 
