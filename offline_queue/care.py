@@ -22,7 +22,7 @@ from loyalty.errors import TillmateError
 from offline_queue import store
 from offline_queue.ballast import Room
 from offline_queue.epochs import Reason
-from offline_queue.errors import DiskFailed, QueueDamaged, QueueFull, UnknownRow
+from offline_queue.errors import DiskFailed, QueueDamaged, QueueFull, QueueUnclaimed, UnknownRow
 from offline_queue.opening import damaged_files
 from offline_queue.outbox import MarkDamaged
 from offline_queue.prepare import clear_suspect, mark_suspect
@@ -211,11 +211,15 @@ class Care:
 
     def _begin_salvage(self, reader: Reader) -> bool:
         """Open the next file that is not done; files that cannot be read are told and left."""
-        depth = reader.depth()
-        while self._waiting and depth.epoch is not None:
+        epoch = reader.depth().epoch
+        if epoch is None:
+            for wanted in self._waiting or ():
+                self._progress[wanted.path] = Progress(wanted.path.name, trouble=QueueUnclaimed.code)
+            return False
+        while self._waiting:
             wanted = self._waiting.pop(0)
             try:
-                if self._open(wanted, reader, depth.epoch):
+                if self._open(wanted, reader, epoch):
                     return True
             except (QueueFull, DiskFailed):
                 self._waiting.insert(0, wanted)

@@ -71,11 +71,15 @@ class NewEpoch:
     reason: Reason
 
     def apply(self, transaction: Transaction) -> str:
-        """Raises QueueUnclaimed. While the server has not agreed to the last new one, that one is the answer."""
+        """Raises QueueUnclaimed. While the server has not agreed to the last new one, that one is the answer; what is to be
+        written again in it may still become more.
+        """
         state = transaction.state()
         if state.epoch is None:
             raise QueueUnclaimed("there is no epoch that another one could follow")
         if transaction.one("SELECT 1 FROM handover"):
+            if self.reason == "pruned":
+                transaction.run("UPDATE queue_state SET reissued = min(reissued, pruned)")
             return str(state.epoch)
         hand_over(transaction, self.reason, state.epoch, state.last_seq - state.base, state.last_hash)
         epoch = _new_name()

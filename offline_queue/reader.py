@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ from offline_queue.print_jobs import Job, JobState, read_job, selecting_job
 from offline_queue.rows import StoredRow, damaged, hash_at, read, selecting, verified
 from offline_queue.sales import SALE_BY_ID, StoredSale, read_sale
 from offline_queue.sealing import PLAIN, QueueFile
+
+AnswerT = TypeVar("AnswerT")
 
 
 @dataclass(frozen=True)
@@ -44,17 +46,35 @@ class Depth:
     """A name for the present opening; a copy of the file gets another one."""
     undelivered: int
     """Rows of earlier epochs that are still to be written again in this one."""
+    base: int
+    """The running number in the file is that much higher than the number in the epoch."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The rows of one epoch, in running numbers: behind `base` up to `end`, the last one with that hash where it is known."""
+
+    epoch: str
+    base: int
+    end: int
+    last_hash: bytes | None
 
 
 _DEPTH = """
 SELECT last_seq - watermark, outbox.at, rejected, last_seq - base, last_hash, watermark - base, device, epoch,
-       NOT EXISTS (SELECT 1 FROM handover), damaged, opened, instance, max(base - reissued, 0)
+       NOT EXISTS (SELECT 1 FROM handover), damaged, opened, instance, max(base - reissued, 0), base
 FROM queue_state LEFT JOIN outbox ON outbox.seq = queue_state.watermark + 1
 """
-_STANDING = "SELECT base, last_seq, last_hash, ifnull(epoch, ''), sealed_by FROM queue_state"
+_STANDING = "SELECT base, sealed_by FROM queue_state"
+_PRESENT = "SELECT ifnull(epoch, ''), base, last_seq, last_hash FROM queue_state"
+_PAST = """
+SELECT epoch, base, lead(base) OVER (ORDER BY id), (SELECT last_hash FROM handover WHERE old_epoch = epoch)
+FROM epochs ORDER BY id
+"""
+_ONE_ROW = "SELECT problem FROM rejected WHERE seq = ? AND corrected IS NULL"
 _ROWS = selecting("""
 SELECT damaged.seq, outbox.seq - ?, $row FROM outbox LEFT JOIN damaged USING (seq)
-WHERE outbox.seq >= ? ORDER BY outbox.seq LIMIT ?
+WHERE outbox.seq BETWEEN ? AND ? ORDER BY outbox.seq LIMIT ?
 """)
 _REJECTED = selecting("""
 SELECT problem, rejected.seq,
@@ -119,34 +139,60 @@ class Reader:
 
     def rows(self, first: int, limit: int) -> list[StoredRow]:
         """Rows in order from seq `first` of this epoch on, settled or not, each as it may be sent: see `rows.verified`."""
+        return self._consistently(lambda: self._verified(self._present(), first, limit))
+
+    def spans(self) -> list[Span]:
+        """All epochs of the file, the present one last."""
+        past = [Span(*row) for row in self._all(_PAST, ())[:-1]]
+        return [*past, self._consistently(self._present)]
+
+    def rows_in(self, span: Span, first: int, limit: int) -> list[StoredRow]:
+        """The same for any epoch of the file."""
+        return self._consistently(lambda: self._verified(span, first, limit))
+
+    def row(self, number: int) -> tuple[Span, StoredRow, Problem | None] | None:
+        """The row with this running number, and why the server did not take it."""
+        span = next((each for each in self.spans() if each.base < number <= each.end), None)
+        if span is None:
+            return None
+        found = [row for row in self.rows_in(span, number - span.base, 1) if row.seq + span.base == number]
+        problem = self._one(_ONE_ROW, (number,))
+        reason = msgspec.json.decode(problem[0], type=Problem) if problem else None
+        return (span, found[0], reason) if found else None
+
+    def _present(self) -> Span:
+        return Span(*self._connection.execute(_PRESENT).fetchone())
+
+    def _consistently(self, ask: Callable[[], AnswerT]) -> AnswerT:
+        """Ask for several things of the same moment."""
         with store.translated(self._path):
-            self._connection.execute("BEGIN")  # one view of the file
+            self._connection.execute("BEGIN")
             try:
-                return self._verified(max(first, 1), limit)
+                return ask()
             finally:
                 self._connection.execute("COMMIT")
 
-    def _verified(self, first: int, limit: int) -> list[StoredRow]:
+    def _verified(self, span: Span, first: int, limit: int) -> list[StoredRow]:
         """Two more rows than wanted: the one before tells whether the hash that all begins with is right, the one behind
         which of hash and content is wrong."""
-        base, last, last_hash, epoch, _ = self._connection.execute(_STANDING).fetchone()
+        base, first = span.base, max(first, 1)
         before = max(base + first - 1, base + 1)
-        found = [self._read(row) for row in self._connection.execute(_ROWS, (base, before, limit + 2))]
+        found = [self._read(row) for row in self._connection.execute(_ROWS, (base, before, span.end, limit + 2))]
         wanted = [row for row in found if row.seq >= first][:limit]
         rows = [row for row in found if row.seq < first] + wanted
         behind: StoredRow | bytes | None = None
         if len(rows) < len(found):
             behind = found[len(rows)]
-        elif rows and rows[-1].seq + base == last:
-            behind = last_hash
+        elif rows and rows[-1].seq + base == span.end:
+            behind = span.last_hash
         begin = rows[0].seq + base if rows else before
-        good = verified(rows, epoch, hash_at(self._connection, begin - 1, base), behind)
+        good = verified(rows, span.epoch, hash_at(self._connection, begin - 1, base), behind)
         return [row for row in good if row.seq >= first]
 
     def hash_before(self, seq: int) -> bytes:
         """What the row `seq` must follow in the chain."""
         with store.translated(self._path):
-            (base, *_) = self._connection.execute(_STANDING).fetchone()
+            base, _ = self._connection.execute(_STANDING).fetchone()
             return hash_at(self._connection, seq - 1 + base, base) or GENESIS
 
     def rejected(self, limit: int) -> list[RejectedRow]:
@@ -166,7 +212,7 @@ class Reader:
 
     def own_sales(self, member: str, after_seq: int) -> list[Sale]:
         """This till's sales of a member behind row `after_seq`, without those that the server rejected, oldest first."""
-        ((base, *_, sealed_by),) = self._all(_STANDING, ())
+        ((base, sealed_by),) = self._all(_STANDING, ())
         found = [
             row
             for name in self._keys.idents(member, plain=sealed_by == PLAIN)

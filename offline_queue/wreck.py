@@ -84,6 +84,10 @@ class Wreck:
         if found is None:
             self._connection.close()
             self._lost = find_rows(file.path)
+            if not self._lost.rows and self._lost.state is None:
+                raise QueueDamaged(
+                    f"{file.path.name}: there is nothing of a queue in it", file=file.path.name, reason="nothing"
+                )
             found = _from_pages(self._lost)
         self.counters = found
         self._certain = bool(found.epochs)

@@ -333,7 +333,7 @@ def test_a_damaged_queue_is_set_aside_and_the_till_sells_on(agent: Agent, until:
     damaged = b"not what it was" * 1000
     (agent.state / "queue.db").write_bytes(damaged)
     agent.start()
-    until(lambda: "The queue file was damaged." in agent.sentences("queue"))
+    until(lambda: "Nothing can be read of queue.db.damaged-" in agent.sentences("queue"))
     (aside,) = agent.state.glob("queue.db.damaged-*")
     assert aside.read_bytes() == damaged
     status, answer = agent.http("POST", "/v1/tills/1/identify", {"code": CARD}, agent.pair())
