@@ -115,8 +115,17 @@ def _drivers(kind: Kind, tables: list[Table], language: Language) -> Iterator[Mi
 
 def _framings(scanners: list[Table]) -> Iterator[Mistake]:
     for number, each in enumerate(scanners):
-        if isinstance(framing := each.get("framing", {}), Mapping):
-            yield from _inner(f"scanner[{number}].framing", framing, Framing)
+        framing, place = each.get("framing", {}), f"scanner[{number}].framing"
+        if not isinstance(framing, Mapping):
+            continue
+        mistakes = [*_inner(place, framing, Framing)]
+        yield from mistakes
+        driver = _find("scanner", each["driver"]) if isinstance(each.get("driver"), str) else None
+        if not mistakes and driver is not None:
+            try:
+                driver.framing.but(structure(framing, Framing), framing)
+            except ValueError as error:
+                yield Mistake(place, str(error))
 
 
 def _inner(place: str, table: Table, kind: type[Any]) -> Iterator[Mistake]:

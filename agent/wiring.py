@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -202,8 +202,7 @@ def _scanner(base: Base, table: ScannerTable, till: Till) -> Worker:
 
 def scanner_framing(driver: AnyDriver, table: ScannerTable) -> Framing:
     """As the driver expects it, with what config.toml says otherwise."""
-    told = structure(table.framing, Framing)
-    return replace(driver.framing, **{name: getattr(told, name) for name in table.framing})
+    return driver.framing.but(structure(table.framing, Framing), table.framing)
 
 
 def _device_worker(base: Base, kind: Kind, name: str, run: Run, watch: Watch) -> Worker:

@@ -12,7 +12,8 @@ are cut into chunks.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 LIMIT = 8192
 _LINE_ENDS = b"\r\n"
@@ -39,6 +40,10 @@ class Framing:
             raise ValueError(f"length {self.length}: 0 to {LIMIT}")
         if not 5 <= self.idle_ms <= 5000:
             raise ValueError(f"idle_ms {self.idle_ms}: 5 to 5000")
+
+    def but(self, told: Framing, names: Iterable[str]) -> Framing:
+        """This one, with what `told` has under these names. Raises ValueError where they do not go together."""
+        return replace(self, **{name: getattr(told, name) for name in names})
 
     @property
     def idle(self) -> float:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from agent import config, config_words
 from agent.config import Config, ConfigError
+from agent.wiring import scanner_framing
 from drivers import registry
 from loyalty.strict import Mistake, Mistakes, structure
 
@@ -240,6 +241,69 @@ def test_a_sentence_of_a_stranger_stays() -> None:
     assert config_words.say(Mistake("x", "frobnicate first"), "ru") == Mistake("x", "frobnicate first")
 
 
+SCANNER = """
+[server]
+url = "https://loyalty.example.org"
+[[till]]
+id = "1"
+scanners = ["counter"]
+[[scanner]]
+name = "counter"
+driver = "{driver}"
+options = {{ {options} }}
+{more}
+"""
+
+
+@pytest.mark.parametrize(
+    ("driver", "options", "more"),
+    [
+        (
+            "serial_port",
+            'port = "/dev/ttyS0"',
+            'framing = { start = "\\u0002", terminators = "\\u0003" }\nrepeat_ms = 0',
+        ),
+        ("serial_port", 'vendor = "0c2e", product = "0720", serial = "A1"', "framing = { length = 13 }"),
+        ("tcp", 'host = "192.168.1.60", port = 9100', ""),
+        ("tcp", 'listen = "192.168.1.10:8741", allow = "192.168.1.0/24"', "framing.idle_ms = 100"),
+        ("hid_keyboard", 'vendor = "0c2e", product = "0b61"', 'framing = { prefix = "@" }'),
+        ("hid_pos", 'port = "1-2.3"', ""),
+    ],
+)
+def test_scanners_as_they_may_be_written(tmp_path: Path, driver: str, options: str, more: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(SCANNER.format(driver=driver, options=options, more=more), encoding="utf-8")
+    assert config.load(path).scanner[0].driver == driver
+
+
+@pytest.mark.parametrize(
+    ("driver", "options", "more", "path"),
+    [
+        ("serial_port", 'port = "/dev/ttyS0"', "framing = { lenght = 13 }", "framing.lenght"),
+        ("serial_port", 'port = "/dev/ttyS0"', "framing = { idle_ms = 0 }", "framing"),
+        ("serial_port", 'port = "/dev/ttyS0"', 'framing = { start = "\\r" }', "framing"),
+        ("hid_pos", 'port = "1-2.3"', 'framing = { start = "\\u0000" }', "framing"),
+        ("serial_port", 'port = "/dev/ttyS0"', 'framing = "CR"', "framing"),
+        ("serial_port", 'port = "/dev/ttyS0"', "repeat_ms = -1", "repeat_ms"),
+        ("hid_keyboard", "", "", "options"),
+        ("hid_keyboard", 'vendor = "0c2e"', "", "options"),
+        ("tcp", 'listen = "0.0.0.0:8741"', "", "options"),
+    ],
+)
+def test_scanners_as_they_may_not_be_written(tmp_path: Path, driver: str, options: str, more: str, path: str) -> None:
+    found = mistakes(tmp_path, SCANNER.format(driver=driver, options=options, more=more))
+    assert found.keys() == {f"scanner[0].{path}"}
+
+
+def test_what_is_told_of_a_framing_goes_before_what_the_driver_expects(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    source = SCANNER.format(driver="hid_keyboard", options='port = "1-2"', more='framing = { prefix = "@" }')
+    path.write_text(source, encoding="utf-8")
+    (table,) = config.load(path).scanner
+    framing = scanner_framing(registry.find("scanner", "hid_keyboard"), table)
+    assert (framing.prefix, framing.terminators, framing.idle_ms) == ("@", "\r\n\t", 100)
+
+
 def test_all_our_drivers_can_be_named() -> None:
-    assert "serial_port" in registry.names("scanner")
+    assert registry.names("scanner") == ["hid_keyboard", "hid_pos", "serial_port", "tcp"]
     assert "tcp" in registry.names("printer")
