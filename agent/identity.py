@@ -104,6 +104,11 @@ def load(folder: Path) -> Identity | None:
 def save(folder: Path, identity: Identity) -> None:
     """Keep the identity, durably, and drop the key of the claim that made it."""
     write_private(folder / "identity.json", msgspec.json.format(msgspec.json.encode(identity)))
+    drop_claim_key(folder)
+
+
+def drop_claim_key(folder: Path) -> None:
+    """The next claim makes a new one."""
     (folder / "claim.key").unlink(missing_ok=True)
 
 

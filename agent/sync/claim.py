@@ -4,7 +4,8 @@ Key first, then the claim, then the epoch in the queue, then identity.json: whic
 the same step can be made again and ends in the same identity.
 
 A device that was shut out, or copied, is claimed again with another code. Its queue may be full then: it goes on under a
-new epoch, which the till has begun before it asks, so that what was not delivered comes along.
+new epoch, which the till has begun before it asks, so that all that is kept comes along: nobody knows here how much of it
+the server has under the old name.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ import msgspec
 
 from agent import __version__, identity
 from agent.identity import Identity
-from agent.sync.errors import EpochTaken, ServerUnreachable
+from agent.sync.errors import EpochTaken, ServerRejected, ServerUnreachable
 from agent.sync.queue_access import Writer, carried_out
 from loyalty.wire import ClaimReply, ClaimRequest
-from offline_queue import BeginEpoch, EpochAgreed, Handover, NewEpoch
+from offline_queue import BeginEpoch, EpochAgreed, NewEpoch
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +31,6 @@ class Claims(Protocol):
 
     def claim(self, request: ClaimRequest) -> ClaimReply:
         """Become a device."""
-        ...
-
-
-class Handovers(Protocol):
-    """The queue, as far as a claim needs to see it."""
-
-    def handover(self) -> Handover | None:
-        """The epoch that the server has not agreed to yet."""
         ...
 
 
@@ -71,10 +64,9 @@ class Claimant:
         carried_out(self._writer, BeginEpoch(claimed.device, claimed.epoch))
         return self._keep(claimed)
 
-    def claim_again(self, queue: Handovers) -> Identity:
+    def claim_again(self) -> Identity:
         """One attempt to become a device once more, with the queue as it is. Raises as `claim` does."""
-        handover = queue.handover()
-        epoch = handover.epoch if handover else carried_out(self._writer, NewEpoch("claimed"))
+        epoch = carried_out(self._writer, NewEpoch("pruned"))
         try:
             claimed = self._ask(epoch)
         except EpochTaken:
@@ -90,7 +82,12 @@ class Claimant:
         request = ClaimRequest(
             code=self._code, public_key=identity.public_key(key), machine=machine, version=__version__, epoch=epoch
         )
-        reply = self._server.claim(request)
+        try:
+            reply = self._server.claim(request)
+        except ServerRejected as refused:
+            if refused.problem.code == "key_known":  # by an earlier code, whose answer was lost
+                identity.drop_claim_key(self._folder)
+            raise
         try:
             return identity.from_claim(reply, key, machine, self._code)
         except ValueError as error:

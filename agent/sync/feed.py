@@ -93,7 +93,7 @@ class Feed:
             rounds = Rounds(identity, self._connect(identity), shelf, self._listeners, self._report, self._clock)
             rounds.begin()
             while not stop.is_set():
-                again = self._patience.carry_out(lambda: self._go(rounds, identity, queue, stop), stop, self._failed)
+                again = self._patience.carry_out(lambda: self._go(rounds, identity, stop), stop, self._failed)
                 if again is not None:
                     self._wants_code = False
                     self._listeners.on_claimed(again)
@@ -101,17 +101,17 @@ class Feed:
                 self._bell.wait(self._every, stop)
         return None
 
-    def _go(self, rounds: Rounds, identity: Identity, queue: Depths, stop: threading.Event) -> Identity | None:
+    def _go(self, rounds: Rounds, identity: Identity, stop: threading.Event) -> Identity | None:
         """One round; the new identity where the old one is worth nothing any more, and there is a code for another."""
         can_claim = self._claimant.has_code_after(identity)
         if self._wants_code and can_claim:
-            return self._claimant.claim_again(queue)
+            return self._claimant.claim_again()
         try:
             rounds.go(stop)
         except NotAuthorised as refused:
             if refused.why not in _SHUT_OUT or not can_claim:
                 raise
-            return self._claimant.claim_again(queue)
+            return self._claimant.claim_again()
         return None
 
     def _failed(self, error: TillmateError) -> None:

@@ -21,7 +21,7 @@ from agent.sync.report import Report
 from loyalty.jws import BadSignature
 from loyalty.programme import Programme, ProgrammeError
 from loyalty.wire import ChangesPage, Heartbeat, HeartbeatReply, Programmes
-from offline_queue import Depth, Handover, ReplicaWriter
+from offline_queue import Depth, ReplicaWriter
 
 log = logging.getLogger(__name__)
 
@@ -49,10 +49,6 @@ class Depths(Protocol):
 
     def depth(self) -> Depth:
         """Where the queue stands."""
-        ...
-
-    def handover(self) -> Handover | None:
-        """The epoch that the server has not agreed to yet."""
         ...
 
     def close(self) -> None:

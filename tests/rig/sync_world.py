@@ -351,7 +351,7 @@ class _Straight:
         return done
 
 
-class _Quiet:
+class Quiet:
     """Hears what `Care` has to say."""
 
     def __getattr__(self, _: str) -> Callable[..., None]:
@@ -392,7 +392,7 @@ class TillFolder:
         self.reader = Reader(self.file)
         self.replica = Replica(self.folder / "members.db")
         self.members = ReplicaWriter(self.replica, self.clock.now)
-        self.care = Care(self.queue, self.file, self.clock, cast("Any", _Quiet()))
+        self.care = Care(self.queue, self.file, self.clock, cast("Any", Quiet()))
         self.running = True
         if who:
             self._begin(who)
@@ -415,7 +415,7 @@ class TillFolder:
         self._begin(self.claimant(code).claim())
 
     def claim_again(self, code: str) -> None:
-        self._begin(self.claimant(code).claim_again(self.reader))
+        self._begin(self.claimant(code).claim_again())
 
     def claimant(self, code: str) -> Claimant:
         line = Road(self.central, self.weather)

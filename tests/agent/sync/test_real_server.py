@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,14 +20,16 @@ from agent import identity
 from agent.clock import SystemClock
 from agent.identity import Identity
 from agent.status import Status
-from agent.sync import Claimant, Client, Drain, Patience, Report, make_session
+from agent.sync import Claimant, Client, Drain, Feed, Listeners, Patience, Report, make_session
+from agent.sync.claim import note_epoch
 from agent.sync.errors import ServerUnreachable
 from agent.sync.retry import Bell
 from agent.sync.server_clock import ServerClock
 from loyalty.quote import Basket, Line
 from loyalty.wire import ReceiptId, Sale
-from offline_queue import CommitSale, Queue, QueueFile, Reader
-from tests.rig.sync_world import Central, VirtualClock, furnish, quote
+from offline_queue import CommitSale, Queue, QueueFile, Reader, Replica, Transaction
+from offline_queue.care import Care
+from tests.rig.sync_world import Central, Quiet, VirtualClock, furnish, quote
 
 WAIT = 30.0
 
@@ -151,9 +154,12 @@ class Counter:
     reader: Reader
     status: Status
     who: Identity
-    drain: Drain
+    drain_on: Callable[[str], Drain]
     server_clock: ServerClock
     sold: int = 0
+
+    def __post_init__(self) -> None:
+        self.drain = self.drain_on(identity.machine_id(self.folder))
 
     def sell(self, count: int) -> None:
         commits = []
@@ -171,7 +177,7 @@ class Counter:
     def settle(self) -> None:
         """Wait until nothing waits any more."""
         end, pause = SystemClock().monotonic() + WAIT, threading.Event()
-        while self.reader.depth().pending or not self.reader.depth().agreed:
+        while (depth := self.reader.depth()).pending or depth.undelivered or not depth.agreed:
             assert SystemClock().monotonic() < end, self.status.snapshot()
             pause.wait(0.01)
 
@@ -233,20 +239,27 @@ def opened(folder: Path, clock: SystemClock, central: Central, front: Bad, url: 
     def connect(who: Identity | None) -> Client:
         return Client(url, clock, make_session(), who, server_clock, (5.0, 1.0))
 
-    with running(queue.run), closing(Reader(file)) as reader:
+    care = Care(queue, file, clock, cast("Any", Quiet()))
+    with running(queue.run, care.run), closing(Reader(file)) as reader:
         who = Claimant(folder=folder, code=central.code(), server=connect(None), writer=queue).claim()
-        drain = Drain(
-            writer=queue,
-            open_reader=lambda: Reader(file),
-            connect=connect,
-            report=report,
-            clock=clock,
-            patience=Patience(Bell(SystemClock()), first=0.005, longest=0.02),
-            identity=who,
-            machine=identity.machine_id(folder),
-        )
-        queue.subscribe(lambda _: drain.nudge())
-        yield Counter(central, front, folder, url, clock, queue, reader, status, who, drain, server_clock)
+
+        def drain_on(machine: str) -> Drain:
+            drain = Drain(
+                writer=queue,
+                open_reader=lambda: Reader(file),
+                connect=connect,
+                report=report,
+                clock=clock,
+                patience=Patience(Bell(SystemClock()), first=0.005, longest=0.02),
+                identity=who,
+                machine=machine,
+                agreed=lambda epoch: note_epoch(folder, epoch),
+                operator_needed=lambda: None,
+            )
+            queue.subscribe(lambda _: drain.nudge())
+            return drain
+
+        yield Counter(central, front, folder, url, clock, queue, reader, status, who, drain_on, server_clock)
 
 
 Make = Callable[..., "closing[Counter]"]
@@ -287,6 +300,106 @@ def test_a_till_whose_clock_is_wrong_by_years_delivers(make_counter: Make, away:
             counter.settle()
         assert counter.exact()
         assert abs(counter.server_clock.offset + away) < timedelta(seconds=30)
+
+
+def feed_of(counter: Counter, code: str, drain: Drain) -> Feed:
+    def connect(who: Identity | None) -> Client:
+        return Client(counter.url, counter.clock, make_session(), who, counter.server_clock)
+
+    def on_claimed(who: Identity) -> None:
+        counter.who = who
+        drain.identified(who)
+
+    return Feed(
+        folder=counter.folder,
+        claimant=Claimant(folder=counter.folder, code=code, server=connect(None), writer=counter.queue),
+        replica=Replica(counter.folder / "members.db"),
+        open_reader=lambda: Reader(counter.folder / "queue.db"),
+        connect=connect,
+        listeners=Listeners(on_claimed, lambda _: None, lambda: None, drain.heard, dict),
+        report=Report(counter.status, counter.clock),
+        clock=counter.clock,
+        patience=Patience(Bell(SystemClock()), first=0.005, longest=0.05),
+        every=0.05,
+        identity=counter.who,
+    )
+
+
+def shown(counter: Counter, part: str, words: str) -> None:
+    """Wait until the till says so."""
+    end, pause = SystemClock().monotonic() + WAIT, threading.Event()
+    while not any(each.part == part and words in each.text["en"] for each in counter.status.snapshot()):
+        assert SystemClock().monotonic() < end, counter.status.snapshot()
+        pause.wait(0.01)
+
+
+def test_a_till_that_is_shut_out_says_so_sells_on_and_comes_back_with_a_code(make_counter: Make) -> None:
+    with make_counter() as counter:
+        counter.sell(2)
+        with running(counter.drain.run):
+            counter.settle()
+            counter.central.revoke(counter.who.device)
+            counter.sell(2)
+            shown(counter, "network", "shut this till out. Sales are kept, since")
+            with running(feed_of(counter, "", counter.drain).run):
+                counter.sell(1)
+            assert counter.reader.depth().pending == 3
+            with running(feed_of(counter, counter.central.code_for(counter.who.device), counter.drain).run):
+                counter.settle()
+        assert counter.exact()
+        assert identity.load(counter.folder) == counter.who
+
+
+def test_a_folder_that_was_moved_to_another_pc_sells_under_a_new_epoch_until_an_operator_comes(
+    make_counter: Make,
+) -> None:
+    with make_counter() as counter:
+        counter.sell(2)
+        with running(counter.drain.run):
+            counter.settle()
+        moved = counter.drain_on("another machine")
+        with running(moved.run):
+            shown(counter, "network", "This till was copied")
+            counter.sell(2)
+            feed = feed_of(counter, counter.central.code_for(counter.who.device), moved)
+            feed.operator_needed()
+            with running(feed.run):
+                counter.settle()
+        assert counter.exact()
+        assert counter.central.flags().count("epoch_refused") >= 1
+
+
+def test_a_queue_that_was_put_back_learns_it_from_its_first_heartbeat(make_counter: Make) -> None:
+    with make_counter() as counter:
+        counter.sell(3)
+        with running(counter.drain.run, feed_of(counter, "", counter.drain).run):
+            counter.settle()
+        epoch = counter.reader.depth().epoch
+        counter.queue.submit(Forget(2)).result(WAIT)
+        with running(counter.drain.run, feed_of(counter, "", counter.drain).run):
+            end, pause = SystemClock().monotonic() + WAIT, threading.Event()
+            while counter.reader.depth().epoch == epoch or not counter.reader.depth().agreed:
+                assert SystemClock().monotonic() < end
+                pause.wait(0.01)
+            counter.sell(1)
+            counter.settle()
+        assert counter.exact()
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Let the queue be as it was before its newest rows: what an old copy of the disk is like."""
+
+    keep: int
+
+    def apply(self, transaction: Transaction) -> None:
+        transaction.run("DELETE FROM sales WHERE seq > ?", (self.keep,))
+        transaction.run("DELETE FROM outbox WHERE seq > ?", (self.keep,))
+        transaction.run(
+            "UPDATE queue_state SET last_seq = ?, watermark = ?,"
+            " last_hash = (SELECT hash FROM outbox ORDER BY seq DESC LIMIT 1)",
+            (self.keep, self.keep),
+        )
 
 
 def test_a_server_that_is_not_there_is_a_server_that_is_not_there(tmp_path: Path) -> None:
