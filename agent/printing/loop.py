@@ -199,14 +199,14 @@ class PrintLoop:
             self._book.set(job.id, "held", why)
 
     def _unready(self, talk: PrinterTalk, stop: threading.Event) -> Problem | None:
-        """What keeps the printer from taking a job; None = nothing, and it is free of all earlier jobs."""
-        problem = self._look(talk)
-        if problem is not None:
-            return problem
+        """What keeps the printer from taking a job; None = nothing, and it is free of all earlier jobs.
+
+        That comes first: where a command was cut off in its length, a question would become the length.
+        """
         if self._doubts.flush and self._settings.answers:  # a queue passes on whole jobs, so nothing was cut off in it
             self._hand_over(self._doubts.flush, talk, stop)
             self._doubts.flush = b""
-        return None
+        return self._look(talk)
 
     def _encode(self, job: Job) -> bytes | None:
         try:

@@ -105,6 +105,9 @@ class Pictures:
 
     def _symbol(self, args: bytes) -> None:
         """GS ( k: functions 65, 67, 69, 80 set model, module, level and content of a QR code, 81 prints it."""
+        if len(args) < 4:
+            self._sheet.fault("GS ( k without a function")
+            return
         kind, function, rest = args[2], args[3], args[4:]
         if kind != _QR:
             self._sheet.fault(f"not drawn: GS ( k {_OTHERS.get(kind, kind)}")

@@ -3,6 +3,8 @@
 from io import BytesIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from drivers.printers.escpos.commands import split
@@ -191,3 +193,17 @@ def test_the_png_has_a_margin_all_around() -> None:
     picture = Image.open(BytesIO(paper.png()))
     assert (picture.format, picture.size) == ("PNG", (384 + 48, 30 + 48))
     assert [picture.getpixel(at) for at in [(23, 30), (24, 30), (407, 30), (408, 30)]] == [255, 0, 0, 255]
+
+
+_HEADS = (b"\x1d(k", b"\x1d(L", b"\x1d8L", b"\x1dk", b"\x1b&", b"\x1b*", b"\x1dv0", b"\x1c(C", b"\x1bD", b"\x1d(H", b"\x1d(D", b"\x1dV", b"\x1b$")  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(_HEADS), st.binary(max_size=16), st.integers(0, 9)), max_size=6))
+def test_no_bytes_stop_the_printer(pieces: list[tuple[bytes, bytes, int]]) -> None:
+    """Not even commands whose lengths are wrong, as after a cable that was pulled."""
+    stream = b"".join(head + bytes(zeros) + rest for head, rest, zeros in pieces)
+    assert draw(stream, 512).picture.width == 512
+
+
+def test_a_symbol_without_a_function_is_a_fault() -> None:
+    assert "GS ( k without a function" in draw(b"\x1d(k\0\0x\n", 512).faults
