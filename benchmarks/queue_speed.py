@@ -20,20 +20,15 @@ import sys
 import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from importlib import import_module
-from itertools import count
 from pathlib import Path
 
-import litequeue
 import msgspec
-import persistqueue
 import requests
-import sqlite_utils
 from rich.console import Console
 from rich.table import Table
 
@@ -47,17 +42,10 @@ from loyalty.wire import Named, ReceiptId, Sale
 from offline_queue import CommitSale, NewJob, Transaction
 
 sys.path.insert(0, str(Path(__file__).parent))
-backend = import_module("queue_backend")
+backend, rivals = import_module("queue_backend"), import_module("queue_rivals")
+BACKLOG, BODY, PAYLOAD = rivals.BACKLOG, rivals.BODY, rivals.PAYLOAD
 
 ROUNDS, THREADS, BATCH = 5, 16, 500
-BACKLOG = 100_000
-PAYLOAD = {"receipt": {"store": "S1", "till": "1", "number": "000123"}, "lines": "x" * 420}
-BODY = msgspec.json.encode(PAYLOAD)
-INSERT = (
-    "INSERT INTO outbox (seq, id, kind, at, body, schema, hash, sealed_by, origin_epoch, origin_seq, corrects)"
-    " VALUES (?, ?, 'sale', ?, ?, 1, ?, 1, NULL, NULL, NULL)"
-)
-COUNT = "UPDATE queue_state SET last_seq = ?, last_hash = ?"
 QUOTE = msgspec.json.decode(
     b'{"total":50000,"discount":0,"line_discounts":[0],"max_redeem":0,"redeemed":0,"line_redeemed":[0],"pay":50000,'
     b'"earned":500,"balance_after":500,"tier":null,"tier_after":null,"to_next_tier":null,"stamps_after":{},'
@@ -122,49 +110,16 @@ class Results:
 
 
 def enqueueing(results: Results, folder: Path) -> None:
-    """One row, one promise."""
-    plain = sqlite_utils.Database(folder / "sqlite-utils.db")
-    with opened(folder / "enqueue") as queue, closing(Raw(folder / "raw")) as raw:
-        ours, bare, utils = interleaved(
-            400,
-            lambda: queue.enqueue(PAYLOAD),
-            raw.enqueue,
-            lambda: plain["sales"].insert(PAYLOAD),
-        )
-    plain.close()
+    """One row and the counters, one promise."""
+    with (
+        opened(folder / "enqueue") as queue,
+        closing(rivals.Raw(folder / "raw")) as raw,
+        closing(rivals.AsItComes(folder / "sqlite-utils.db")) as plain,
+    ):
+        ours, bare, utils = interleaved(400, lambda: queue.enqueue(PAYLOAD), raw.enqueue, plain.enqueue)
     us = f"p50 us: ours {ours * 1e6:,.0f}, raw {bare * 1e6:,.0f}, sqlite-utils {utils * 1e6:,.0f}"
     results.most("enqueue, p50 against raw WAL FULL", ours / bare, 1.6, us)
     results.least("enqueue, how much faster than sqlite-utils as it comes", utils / ours, 4)
-
-
-class Raw:
-    """The same tables, the same rows, and nothing else."""
-
-    def __init__(self, folder: Path) -> None:
-        with opened(folder):
-            pass
-        self._connection = sqlite3.connect(folder / "queue.db", isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._numbers = count(1)
-        self._lock = threading.Lock()
-        self._sealed, self._hash = os.urandom(len(BODY) + 28), os.urandom(32)
-
-    def enqueue(self) -> None:
-        """One transaction."""
-        number, run = next(self._numbers), self._connection.execute
-        run("BEGIN IMMEDIATE")
-        run(INSERT, (number, str(uuid.uuid4()), "2026-12-12T09:00:00+00:00", self._sealed, self._hash))
-        run(COUNT, (number, self._hash))
-        run("COMMIT")
-
-    def enqueue_locked(self) -> None:
-        """The same for many threads."""
-        with self._lock:
-            self.enqueue()
-
-    def close(self) -> None:
-        self._connection.close()
 
 
 # Many at a time
@@ -174,7 +129,7 @@ def threads(results: Results, folder: Path) -> None:
     """16 threads that all want their promise."""
     ours: list[float] = []
     locked: list[float] = []
-    with opened(folder / "threads") as queue, closing(Raw(folder / "lock")) as raw:
+    with opened(folder / "threads") as queue, closing(rivals.Raw(folder / "lock")) as raw:
         for _ in range(ROUNDS):
             ours.append(rate(lambda: queue.enqueue(PAYLOAD)))
             locked.append(rate(raw.enqueue_locked))
@@ -205,7 +160,10 @@ def rate(enqueue: Action, each: int = 60) -> float:
 
 def draining(results: Results, folder: Path) -> None:
     """From the disk and done, without a server: a till that was alone for months has much to give."""
-    ack_queue, lite = full_persist_queue(folder / "persist-queue"), full_litequeue(folder / "litequeue.db")
+    ack_queue, lite = (
+        rivals.full_persist_queue(folder / "persist-queue"),
+        rivals.full_litequeue(folder / "litequeue.db"),
+    )
     ours, persist, little = [], [], []
     with opened(folder / "drain") as queue:
         fill(queue, BACKLOG)
@@ -219,31 +177,6 @@ def draining(results: Results, folder: Path) -> None:
     rates = f"rows/s: ours {found:,.0f}, persist-queue {first:,.0f}, litequeue {second:,.0f}"
     results.least(f"local drain of {BACKLOG:,} rows, against persist-queue", found / first, 50, rates)
     results.least(f"local drain of {BACKLOG:,} rows, against litequeue", found / second, 50)
-
-
-def full_persist_queue(folder: Path) -> persistqueue.SQLiteAckQueue:
-    """Filled past its own `put`, which syncs each row."""
-    queue = persistqueue.SQLiteAckQueue(str(folder))
-    queue.put(PAYLOAD)
-    queue.close()
-    with closing(sqlite3.connect(folder / "data.db")) as connection:
-        numbers = ((number,) for number in range(BACKLOG))
-        copy = "INSERT INTO ack_queue_default (data, timestamp, status) SELECT data, timestamp + ?, status FROM ack_queue_default WHERE _id = 1"
-        connection.executemany(copy, numbers)
-        connection.commit()
-    return persistqueue.SQLiteAckQueue(str(folder))
-
-
-def full_litequeue(file: Path) -> litequeue.LiteQueue:
-    """Filled by its own statement, in one transaction."""
-    queue, row = litequeue.LiteQueue(str(file)), BODY.decode()
-    with queue.transaction(mode="IMMEDIATE"):
-        for _ in range(BACKLOG):
-            queue.conn.execute(
-                f"INSERT INTO {queue.table} (data, message_id, status, in_time) VALUES (?, ?, 0, ?)",  # noqa: S608 - its own name
-                (row, litequeue.uuid7(), time.time_ns()),
-            )
-    return queue
 
 
 def drain(queue: backend.Backend, rows: int) -> None:
@@ -345,20 +278,22 @@ def depth(results: Results, folder: Path, rows: int) -> None:
         deep.ack(range(1, rows - 1000))
         small, large = interleaved(50, lambda: shallow.peek(100), lambda: deep.peek(100))
         results.most(f"peek at the end of {rows:,} rows, against 1,000", large / small, 1.5)
-    ready = statistics.median(timed(lambda: reopened(folder / "deep")) for _ in range(ROUNDS))
+    ready = statistics.median(until_ready(folder / "deep") for _ in range(ROUNDS))
     results.most(f"ready with {rows:,} rows, ms", ready * 1000, 50, "open, begin the epoch, read 100 rows")
     crashed = []
     for _ in range(3):
         subprocess.run(myself("crash", folder / "deep"), check=False, stdout=subprocess.DEVNULL)
         log = (folder / "deep" / "queue.db-wal").stat().st_size
-        crashed.append(timed(lambda: reopened(folder / "deep")))
+        crashed.append(until_ready(folder / "deep"))
     results.most("ready after kill -9, ms", max(crashed) * 1000, 500, f"with a log of {log / 2**20:.1f} MiB")
 
 
-def reopened(folder: Path) -> None:
-    """Until the first rows are there."""
-    with opened(folder) as queue:
+def until_ready(folder: Path) -> float:
+    """Seconds until the first rows are there."""
+    began = time.perf_counter()
+    with closing(backend.open_queue(folder)) as queue:
         assert len(queue.peek(100)) == 100
+        return time.perf_counter() - began
 
 
 def crash(folder: Path) -> None:
