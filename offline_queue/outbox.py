@@ -63,7 +63,7 @@ def append_row(transaction: Transaction, row: NewRow) -> int:
             origin.epoch if origin else None, origin.seq if origin else None, row.corrects,
         ),
     )  # fmt: skip
-    transaction.run("UPDATE queue_state SET last_seq = ?, last_hash = ?", (number, digest))
+    transaction.append(number, digest)
     return seq
 
 

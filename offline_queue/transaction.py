@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -42,6 +42,7 @@ class Transaction:
     """False: the disk is full, and what there is left is kept for settling what is stored."""
     printers: set[str] = field(default_factory=set)
     """Printers that get a new job by this transaction."""
+    _state: QueueState | None = None
 
     def one(self, statement: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
         """The first row of the answer, or None."""
@@ -50,7 +51,15 @@ class Transaction:
 
     def state(self) -> QueueState:
         """Where the queue stands inside this transaction."""
-        return QueueState(*self.connection.execute(_STATE).fetchone())
+        if self._state is None:
+            self._state = QueueState(*self.connection.execute(_STATE).fetchone())
+        return self._state
+
+    def append(self, number: int, digest: bytes) -> None:
+        """The row with this running number and hash is the newest one now."""
+        state = self.state()
+        self.run("UPDATE queue_state SET last_seq = ?, last_hash = ?", (number, digest))
+        self._state = replace(state, last_seq=number, last_hash=digest)
 
     def need_room(self) -> None:
         """Raises QueueFull where nothing more may be added."""
@@ -59,6 +68,8 @@ class Transaction:
 
     def run(self, statement: str, values: Sequence[object] = ()) -> int:
         """Carry out a statement; returns the rowid of an INSERT."""
+        if statement.startswith("UPDATE queue_state"):
+            self._state = None
         return self.connection.execute(statement, values).lastrowid or 0
 
 

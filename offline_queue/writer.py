@@ -77,7 +77,7 @@ class Queue:
         self._lock = lock
         self._clock = clock
         self._ballast = ballast
-        self._inbox: queue.Queue[_Request] = queue.Queue(INBOX)
+        self._inbox: queue.SimpleQueue[_Request] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._closed = False
         self._dirty = False
@@ -139,10 +139,9 @@ class Queue:
         with self._gate:
             if self._closed:
                 raise QueueClosed("the queue is closed")
-            try:
-                self._inbox.put_nowait(_Request(operation, future))
-            except queue.Full as error:
-                raise QueueFull(f"{INBOX} operations are waiting for the disk", waiting=INBOX) from error
+            if self._inbox.qsize() >= INBOX:
+                raise QueueFull(f"{INBOX} operations are waiting for the disk", waiting=INBOX)
+            self._inbox.put(_Request(operation, future))
         return future
 
     def carry_out_now(self, operation: Operation[ResultT]) -> ResultT:
@@ -216,7 +215,7 @@ class Queue:
     def _carry_out(self, group: Sequence[_Request]) -> None:
         """Answer every request. Raises QueueDamaged when nothing can be promised any more."""
         try:
-            results, printers = self._commit(group)
+            results, transaction = self._commit(group)
         except _REFUSALS as error:
             self._judge(group, error)
             return
@@ -224,7 +223,7 @@ class Queue:
         self._failures = 0
         for request, result in zip(group, results, strict=True):
             request.future.set_result(result)
-        self._tell(printers)
+        self._tell(transaction)
 
     def _judge(self, group: Sequence[_Request], error: Exception) -> None:
         """What to do about a group that could not be carried out."""
@@ -247,17 +246,18 @@ class Queue:
             return store.meaning(error, self._path)
         return error
 
-    def _commit(self, group: Sequence[_Request]) -> tuple[list[Any], frozenset[str]]:
+    def _commit(self, group: Sequence[_Request]) -> tuple[list[Any], Transaction]:
         transaction = Transaction(self._connection, self._clock.now(), self._keys, room=not self._full)
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             results = [request.operation.apply(transaction) for request in group]
+            transaction.state()
             self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
-        return results, frozenset(transaction.printers)
+        return results, transaction
 
     def _make_way(self) -> bool:
         """The disk is full: give the ballast up for what is stored already. False where there is none to give."""
@@ -287,12 +287,14 @@ class Queue:
         with store.translated(self._path):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _tell(self, printers: frozenset[str]) -> None:
-        with store.translated(self._path):
-            last_seq, watermark, rejected = self._connection.execute(
-                "SELECT last_seq, watermark, rejected FROM queue_state"
-            ).fetchone()
-        changed = Changed(last_seq - watermark, rejected, last_seq, printers)
+    def _tell(self, transaction: Transaction) -> None:
+        state = transaction.state()
+        changed = Changed(
+            state.last_seq - state.watermark,
+            state.rejected,
+            state.last_seq - state.base,
+            frozenset(transaction.printers),
+        )
         for listener in self._listeners:
             listener(changed)
 
