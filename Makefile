@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -P
 
-.PHONY: venv demo test test-full check bench bench-large soak test-service test-usb pictures lock clean
+.PHONY: venv demo test test-full check bench bench-server bench-large soak test-service test-usb pictures lock clean
 
 venv: $(VENV)/ready
 
@@ -50,6 +50,10 @@ bench-large: venv
 
 soak: venv
 	$(BIN)/pytest tests/end_to_end/chaos/test_chaos.py --kills 2000
+
+bench-server: venv
+	tests/rig/debian.sh postgresql
+	$(RUN) benchmarks/server.py
 
 test-service: venv
 	tests/rig/service.sh

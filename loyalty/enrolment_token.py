@@ -21,6 +21,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BITS = (28, 8, 20, 24)
 _HALF = 10
 _FORM = re.compile("[A-Za-z2-7]{32}")
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_DIGITS = str.maketrans(
+    f"{_LETTERS}234567{_LETTERS.lower()}", "0123456789ABCDEFGHIJKLMNOPQRSTUV0123456789ABCDEFGHIJKLMNOP"
+)
+"""From the letters of base32 to those of int(): a server reads hundreds in a batch, and b32decode takes ten times as long."""
 
 
 class BadToken(TillmateError):
@@ -85,4 +90,4 @@ def _seal(identity: bytes, key: bytes) -> bytes:
 def _decode(token: str) -> bytes:
     if not _FORM.fullmatch(token):
         raise BadToken("an enrolment token is 32 letters and digits, A-Z and 2-7")
-    return base64.b32decode(token, casefold=True)
+    return int(token.translate(_DIGITS), 32).to_bytes(2 * _HALF, "big")

@@ -1,7 +1,8 @@
 """Booking many rows: all at once where the database takes them so, one by one where it does not.
 
-The database has the last word on each line. What it refuses because another transaction was faster is seen by new books;
-what it refuses again is looked for row by row, each in a savepoint of its own, so that its neighbours stand.
+The database has the last word on each line. The first books are hopeful; what is refused to them, because it is there
+already, the next ones see, and so they see what another transaction was faster with. What is refused again is looked for
+row by row, each in a savepoint of its own, so that its neighbours stand.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from loyalty_server.slips import Outcome, Slip, rejected
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 2
+_HOPES = (True, False, False)
 _REFUSALS = (IntegrityError, DataError, OverflowError)
 """What is the fault of a row. Anything else (no connection, no room, no such table) is not, and nothing is booked."""
 
 
 def book_all(connection: Connection, desk: Desk, entries: Sequence[Slip | Outcome]) -> tuple[Books, list[Outcome]]:
     """Book the slips among the entries and return all outcomes. The caller settles the books at the end."""
-    for _ in range(_AT_ONCE):
-        done = _try(connection, desk, entries)
+    for hopeful in _HOPES:
+        done = _try(connection, desk, entries, hopeful=hopeful)
         if done is not None:
             return done
     return Books(connection), [_alone(connection, desk, entry) for entry in entries]
@@ -44,16 +45,19 @@ def _alone(connection: Connection, desk: Desk, entry: Slip | Outcome) -> Outcome
     return outcome
 
 
-def _try(connection: Connection, desk: Desk, entries: Sequence[Slip | Outcome]) -> tuple[Books, list[Outcome]] | None:
+def _try(
+    connection: Connection, desk: Desk, entries: Sequence[Slip | Outcome], *, hopeful: bool = False
+) -> tuple[Books, list[Outcome]] | None:
     """Book in a savepoint; None = the database refused something, and nothing is booked."""
-    at_work = replace(desk, books=Books(connection))
+    at_work = replace(desk, books=Books(connection, hopeful=hopeful))
     savepoint = connection.begin_nested()
     try:
         expect(at_work, [entry for entry in entries if isinstance(entry, Slip)])
         outcomes = [_one(at_work, entry) for entry in entries]
         at_work.books.write()
     except _REFUSALS:
-        log.exception("rows=refused device=%s rows=%d", desk.device.id, len(entries))
+        if not hopeful:
+            log.exception("rows=refused device=%s rows=%d", desk.device.id, len(entries))
         savepoint.rollback()
         return None
     savepoint.commit()

@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -54,7 +55,12 @@ class Keys:
         return self._derive(f"code {attempt}")
 
     def _derive(self, purpose: str) -> bytes:
-        return HKDF(SHA256(), 32, salt=None, info=b"tillmate " + purpose.encode()).derive(self.master)
+        return _derived(self.master, purpose)
+
+
+@lru_cache(maxsize=1 << 16)
+def _derived(master: bytes, purpose: str) -> bytes:
+    return HKDF(SHA256(), 32, salt=None, info=b"tillmate " + purpose.encode()).derive(master)
 
 
 def save_keys(keys: Keys, path: Path) -> None:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, partial
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -121,7 +121,10 @@ def wording_page(place: Place, wording: Wording) -> HTMLResponse:
 
 
 def _page(name: str, place: Place, title: str, status: int, **parts: object) -> HTMLResponse:
-    said = partial(text, language=place.language)
+
+    def said(key: str, **params: str | int) -> str:
+        return text(key, place.language, **params)
+
     style, policy = _style()
     page = _templates().get_template(name)
     body = page.render(language=place.language, title=title, style=style, path=place.path, t=said, **parts)

@@ -8,6 +8,7 @@ would be kept when it is not.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 
@@ -83,6 +84,8 @@ class PostgreSql:
         return nullcontext()
 
     def _prepare(self, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        array = importlib.import_module("psycopg.types.array")  # an extra that SQLite does without
+        connection.adapters.register_dumper(list, array.ListBinaryDumper)  # a text array would quote each JSON in it
         with closing(connection.cursor()) as cursor:
             cursor.execute(_SESSION, (str(int(self._patience * 1000)), str(_ABANDONED)))
         connection.commit()

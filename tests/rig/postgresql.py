@@ -40,13 +40,13 @@ ROOM = 1 << 30
 class PostgreSql:
     """The server; `database` makes an empty database, or a copy of another one."""
 
-    def __init__(self, programs: Path, **settings: str) -> None:
+    def __init__(self, programs: Path, beside: Path | None = None, **settings: str) -> None:
         self._programs = programs
         self._settings = {**SETTINGS, **settings}
         self._user = unprivileged()
         self._made = 0
         self._server: subprocess.Popen[bytes] | None = None
-        self.folder = Path(tempfile.mkdtemp(prefix="tillmate-pg-", dir=place()))
+        self.folder = Path(tempfile.mkdtemp(prefix="tillmate-pg-", dir=beside or place()))
         if self._user is not None:
             shutil.chown(self.folder, self._user)
         self._run("initdb", "--no-sync", "--auth=trust", "--username=tillmate", "--encoding=UTF8", "--locale=C.UTF-8")
@@ -76,7 +76,9 @@ class PostgreSql:
 
     def kill(self) -> None:
         """kill -9 for all of its processes at once."""
-        os.killpg(self.pid, signal.SIGKILL)
+        for process in [self.pid, *self._children()]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         self._wait()
 
     def stop(self) -> None:
@@ -108,6 +110,10 @@ class PostgreSql:
 
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")[-2000:]
+
+    def _children(self) -> list[int]:
+        """Each is the leader of a session of its own."""
+        return [int(each) for each in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     @property
     def _data(self) -> Path:
