@@ -35,10 +35,11 @@ _REPORT = 4096
 _MOST = 256
 _WAKE, _HONEYWELL = 254, ("0c2e", "23d0", "0536")
 _SET_FEATURE = 0xC0004806  # HIDIOCSFEATURE of no bytes
+_NEWLAND = Layout(2, Field(2 * 8, 56 * 8), Field(8, 8), (), Field(63 * 8, 1))  # its FM420 guide, "Getting Scanned Data"
 _FIXED = {
     vendor: Layout(2, Field(5 * 8, 56 * 8), Field(8, 8), (Field(16, 8), Field(24, 8), Field(32, 8)), Field(63 * 8, 8))
     for vendor in _HONEYWELL
-}
+} | {"1eab": _NEWLAND}
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,15 @@ def test_fixed_places_are_those_of_the_published_descriptor() -> None:
         assert told.part(report) == fixed.part(report)
 
 
+def test_newland_has_its_own_places() -> None:
+    """Its FM420 integration guide, "Getting Scanned Data": length at 1, data at 2-57, more at bit 0 of 63; no AIM id."""
+    layout = layout_for("1eab", b"")
+    report = bytes([2, 13]) + b"5901234123457".ljust(56, b"\0") + bytes(4) + b"d" + b"\xfe"
+    part = layout.part(report)
+    assert part is not None
+    assert (part.aim, part.data, part.more) == (b"", b"5901234123457", False)
+
+
 def test_honeywell_is_woken_where_it_can_be(tree: Tree) -> None:
     asleep = HidPosScanner(tree, descriptor=HONEYWELL + WAKES)
     open_scanner(NAMED, asleep.system).close()
