@@ -231,7 +231,12 @@ def test_the_bar_is_only_there_with_a_share() -> None:
         ("sale", "ru", {"pay": "1", "zzz": "1"}, "unknown key 'zzz'; there are as_of, at, balance"),
         ("sale", "ru", {"pay": 5}, "'pay' must be text in quotes, not 5"),
         ("sale", "ru", {"pay": "1", "card_only": 1}, "'card_only' must be true or false, not 1"),
-        ("sale", "ru", {"pay": "1", "progress_bp": True}, "'progress_bp' must be a whole number of at most nine digits, not T"),
+        (
+            "sale",
+            "ru",
+            {"pay": "1", "progress_bp": True},
+            "'progress_bp' must be a whole number of at most nine digits, not T",
+        ),
         ("sale", "ru", {"pay": "1", "progress_bp": 10**9}, "'progress_bp' must be a whole number of at most nine"),
         ("sale", "ru", {"pay": "1" * 2001}, "ru/sale.receipt: 'pay' has 2001 characters, at most 2000 are printed"),
         ("sale", "ru", {"pay": "1", "header": ["", "1" * 2001]}, "'header' has 2001 characters"),
