@@ -16,6 +16,7 @@ from typing import Final, Literal
 Level = Literal["ok", "low", "scarce", "full"]
 
 MIB: Final = 1 << 20
+_LEAST: Final = MIB // 4
 _LOW: Final = (0.20, 5 << 30)
 _SCARCE: Final = (0.05, 1 << 30)
 """Share of the disk, and bytes that are enough on any disk."""
@@ -55,15 +56,33 @@ class Ballast:
         """Whether there is to be one."""
         return self._size > 0
 
-    def make(self) -> bool:
-        """Take the room up; True when it is there. Only where as much again stays free."""
+    def begin(self) -> bool:
+        """At the start: what there is of it, or as much as fits into half of what is free; False = next to nothing."""
+        if not self.wanted:
+            self.give_up()
+            return True
         try:
-            if self._there():
-                return True
-            if shutil.disk_usage(self._folder).free < 2 * self._size:
+            there = self._has()
+            size = min(self._size, max(there, (shutil.disk_usage(self._folder).free + there) // 2))
+        except OSError:
+            return False
+        return size >= min(_LEAST, self._size) and self._make(size)
+
+    def make(self) -> bool:
+        """Take the whole room up; True when it is there. Only where as much again stays free."""
+        try:
+            if self._has() != self._size and shutil.disk_usage(self._folder).free < 2 * self._size:
                 return False
+        except OSError:
+            return False
+        return self._make(self._size)
+
+    def _make(self, size: int) -> bool:
+        try:
+            if self._has() == size:
+                return True
             with os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                _fill(file.fileno(), self._size)
+                _fill(file.fileno(), size)
                 os.fsync(file.fileno())
         except OSError:
             self.give_up()
@@ -76,11 +95,11 @@ class Ballast:
             os.truncate(self._path, 0)
             self._path.unlink()
 
-    def _there(self) -> bool:
+    def _has(self) -> int:
         try:
-            return self._path.stat().st_size == self._size
+            return self._path.stat().st_size
         except FileNotFoundError:
-            return False
+            return 0
 
 
 def _fill(handle: int, size: int) -> None:

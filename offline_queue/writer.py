@@ -81,7 +81,7 @@ class Queue:
         self._gate = threading.Lock()
         self._closed = False
         self._dirty = False
-        self._full = ballast.wanted and not ballast.make()
+        self._full = not ballast.begin()
         self._turns = 0
         self._failures = 0
         self._listeners: tuple[Callable[[Changed], None], ...] = ()
