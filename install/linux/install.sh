@@ -120,7 +120,7 @@ install_into_release() {
   local pip=("$release/bin/python" -I -m pip install --quiet --disable-pip-version-check --no-cache-dir --no-input)
   local source=()
   [[ -z $wheelhouse ]] || source=(--no-index --find-links "$wheelhouse")
-  "${pip[@]}" "${source[@]}" --only-binary :all: --require-hashes -r "$requirements" ||
+  "${pip[@]}" "${source[@]}" --only-binary :all: --no-deps --require-hashes -r "$requirements" ||
     fail "the dependencies could not be installed" "${wheelhouse:-the package index that pip is set up for}" \
       "read pip's last lines above; without a network give --wheelhouse with a complete folder for $("$python" -V)"
   "${pip[@]}" --no-index --no-deps "$wheel" ||

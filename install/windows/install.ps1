@@ -89,7 +89,7 @@ function New-Release([string]$Interpreter) {
     $pip = @('-I', '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-cache-dir', '--no-input')
     $source = @()
     if ($Wheelhouse) { $source = @('--no-index', '--find-links', $Wheelhouse) }
-    & $inner @pip @source --only-binary ':all:' --require-hashes -r $Requirements
+    & $inner @pip @source --only-binary ':all:' --no-deps --require-hashes -r $Requirements
     Assert-Native 'the dependencies could not be installed' 'pip, see its last lines above' 'without a network give -Wheelhouse with a complete folder for this Python'
     & $inner @pip --no-index --no-deps $Wheel
     Assert-Native 'the wheel could not be installed' $Wheel 'copy it again'

@@ -55,7 +55,7 @@ make_wheelhouse() {
   [[ ! -d $RIG_WHEELS ]] || return 0
   for tag in manylinux_2_{36..5} manylinux2014 manylinux2010 manylinux1; do platforms+=(--platform "${tag}_$(uname -m)"); done
   rm -rf "$RIG"/wheels-*
-  "$BIN/python" -m pip download --quiet --disable-pip-version-check --require-hashes --requirement install/requirements.txt \
+  "$BIN/python" -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --requirement install/requirements.txt \
     --only-binary :all: --implementation cp --python-version "$minor" "${platforms[@]}" --dest "$RIG_WHEELS.new"
   mv "$RIG_WHEELS.new" "$RIG_WHEELS"
 }
