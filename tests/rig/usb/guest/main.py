@@ -16,6 +16,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from scanner_bench import ScannerBench
 from usb_device import UsbPrinter
 
 Json = Any
@@ -70,10 +71,11 @@ def in_the_sandbox(name: str) -> list[str]:
     return [*command, "--setenv=PYTHONPATH=/mnt/site:/mnt/guest", "--setenv=PYTHONDONTWRITEBYTECODE=1"]
 
 
-class Bench:
+class Bench(ScannerBench):
     """What can be asked for."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._printers: dict[str, UsbPrinter] = {}
         self._tills: dict[str, Till] = {}
 
