@@ -298,7 +298,7 @@ def test_every_sale_that_a_disk_holds_is_booked_once(
     furnished_server: Path, size: Callable[[int, int], int], proof: Callable[[str], None]
 ) -> None:
     Shop.model, Shop.steps = furnished_server, itertools.count()
-    runs = size(15, 200)
+    runs = size(15, 260)
     run_state_machine_as_test(
         Shop,
         settings=settings(

@@ -16,7 +16,7 @@ from typing import Protocol
 from loyalty.errors import TillmateError
 from offline_queue import Queue, Reader, first_broken
 
-from . import first_release
+from . import first_release, old_shop
 from .disk import Disk, State, fingerprint, put
 from .recording import Event, Sync, record
 from .scene import EPOCH
@@ -24,7 +24,7 @@ from .scene import EPOCH
 SCENE = Path(__file__).with_name("scene.py")
 VARIANTS = 5  # different states after one cut, about
 ROUNDS = 5
-OLD_ROWS = 30
+OLD_ROWS = 250
 DONE_JOBS = ("sending", "printed", "unknown")
 
 
@@ -42,10 +42,12 @@ class Promises:
     sold: dict[int, int] = field(default_factory=dict)
     settled: int = 0
     jobs: dict[int, str] = field(default_factory=dict)
+    old: int = 0
+    """Rows up to there may have been deleted: they were settled long ago."""
 
     def and_then(self, said: Sequence[bytes]) -> Promises:
         """These, and what was said afterwards."""
-        made = Promises(self.claimed, dict(self.sold), self.settled, dict(self.jobs))
+        made = Promises(self.claimed, dict(self.sold), self.settled, dict(self.jobs), self.old)
         for line in said:
             match json.loads(line):
                 case {"claimed": _}:
@@ -81,7 +83,10 @@ class Explorer:
         promises = Promises()
         if scene == "upgrade":
             first_release.write(folder / "queue.db", OLD_ROWS)
-            promises = Promises(claimed=True, sold={number: number for number in range(1, OLD_ROWS + 1)})
+            promises = promised(OLD_ROWS)
+        elif scene == "retention":
+            old_shop.write(folder / "queue.db", OLD_ROWS, OLD_ROWS // 10)
+            promises = promised(OLD_ROWS, OLD_ROWS - OLD_ROWS // 10)
         disk = Disk.of(folder)
         events = record([sys.executable, "-P", SCENE, scene, folder, synchronous], folder, self.ram / "trace")
         shutil.rmtree(folder)
@@ -142,6 +147,11 @@ class Recording:
                     yield state, disk.said
 
 
+def promised(rows: int, settled: int = 0) -> Promises:
+    """What a queue with so many sales stands for, of which some were settled long ago."""
+    return Promises(claimed=True, sold={number: number for number in range(1, rows + 1)}, settled=settled, old=settled)
+
+
 def kept(folder: Path, promises: Promises, clock: Clock) -> str:
     """What is missing or wrong; "" = everything has been kept."""
     path = folder / "queue.db"
@@ -160,11 +170,13 @@ def complaints(reader: Reader, promises: Promises) -> Iterator[str]:
 
 def _about_rows(reader: Reader, promises: Promises) -> Iterator[str]:
     rows, depth = reader.rows(1, 10_000), reader.depth()
-    if [row.seq for row in rows] != [*range(1, depth.last_seq + 1)]:
+    numbers = [row.seq for row in rows]
+    first = numbers[0] if numbers else depth.last_seq + 1
+    if numbers != [*range(first, depth.last_seq + 1)] or first > promises.old + 1:
         yield "a hole in the numbers"
-    if first_broken(rows, EPOCH) is not None:
+    if first_broken(rows, EPOCH, reader.hash_before(first)) is not None:
         yield "the chain is broken"
-    if lost := promises.sold.keys() - {row.seq for row in rows}:
+    if lost := {seq for seq in promises.sold if seq > promises.old} - set(numbers):
         yield f"{len(lost)} of {len(promises.sold)} acknowledged sales lost"
     if depth.watermark < promises.settled:
         yield f"settled up to {promises.settled}, found {depth.watermark}"
@@ -173,8 +185,8 @@ def _about_rows(reader: Reader, promises: Promises) -> Iterator[str]:
 def _about_the_rest(reader: Reader, promises: Promises) -> Iterator[str]:
     for seq, number in promises.sold.items():
         sale = reader.sale(f"sale-{number}")
-        if sale is not None and (sale.seq, sale.answer) != (seq, str(number).encode()):
-            yield f"another answer for sale {number}"
+        if sale is None or (sale.seq, sale.answer) != (seq, str(number).encode()):
+            yield f"sale {number} would be answered by {sale}"
     for job, state in promises.jobs.items():
         found = reader.job(job)
         if found is None or found.state not in DONE_JOBS[DONE_JOBS.index(state) :]:

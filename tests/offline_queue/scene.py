@@ -25,6 +25,7 @@ import msgspec
 from loyalty.quote import Basket, Line, Quote
 from loyalty.wire import Problem, ReceiptId, Sale, Verdict
 from offline_queue import BeginEpoch, CommitSale, NewJob, Operation, Queue, Reader, SetJob, SettleRows
+from offline_queue.retention import DeleteJobs, DeleteSettled, GiveBackPages, NoteDay
 
 DEVICE, EPOCH = "device-1", "epoch-1"
 WAIT = 60.0
@@ -35,6 +36,10 @@ QUOTE = msgspec.json.decode(
     b'"free_units":{},"gifts":[],"slips":[],"coupons_used":[],"why":[],"prompt":{},"programme_revision":1,"engine":1}',
     type=Quote,
 )
+
+
+Say = Callable[..., object]
+"""Says one promise."""
 
 
 class Clock:
@@ -55,8 +60,8 @@ def commit(number: int) -> CommitSale:
 class Shop:
     """A till that promises."""
 
-    def __init__(self, queue: Queue, path: Path) -> None:
-        self.queue, self.path = queue, path
+    def __init__(self, queue: Queue, path: Path, say: Say) -> None:
+        self.queue, self.path, self.say = queue, path, say
         with closing(Reader(path)) as reader:
             self.number = reader.depth().last_seq
         self.job = 0
@@ -69,7 +74,7 @@ class Shop:
         for number, future in futures:
             sold = future.result(WAIT)
             assert not isinstance(sold, str)
-            say(sold=[sold.seq, number])
+            self.say(sold=[sold.seq, number])
 
     def settle(self, watermark: int) -> None:
         """The server has decided up to there; each seventh row it does not want."""
@@ -80,14 +85,14 @@ class Shop:
             for seq in range(1, watermark + 1)
         )
         self.do(SettleRows(EPOCH, watermark, verdicts))
-        say(settled=watermark)
+        self.say(settled=watermark)
 
     def print(self) -> None:
         """The oldest receipt that is not printed yet comes out."""
         self.job += 1
         for state in ("sending", "printed"):
             self.do(SetJob(self.job, state))
-            say(job=[self.job, state])
+            self.say(job=[self.job, state])
 
     def rest(self) -> None:
         """Wait until the queue has moved its log into the file."""
@@ -133,13 +138,24 @@ def upgrade(shop: Shop) -> None:
     shop.sell(1)
 
 
+def retention(shop: Shop) -> None:
+    """What was settled long ago goes, a slice at a time, while the till sells on."""
+    shop.do(NoteDay())
+    while shop.do(DeleteSettled()) or shop.do(DeleteJobs()) or shop.do(GiveBackPages()):
+        shop.sell(1)
+    shop.rest()
+    shop.sell(1)
+
+
 def long_day(shop: Shop) -> None:
     """So many sales that SQLite itself moves the log into the file, in the middle of them."""
     for _ in range(150):
         shop.sell(1)
 
 
-SCENES: dict[str, Callable[[Shop], None]] = {each.__name__: each for each in (sell, drain, upgrade, long_day)}
+SCENES: dict[str, Callable[[Shop], None]] = {
+    each.__name__: each for each in (sell, drain, upgrade, retention, long_day)
+}
 
 
 def main() -> None:
@@ -153,7 +169,7 @@ def main() -> None:
     writer.start()
     queue.submit(BeginEpoch(DEVICE, EPOCH)).result(WAIT)
     say(claimed=EPOCH)
-    scene(Shop(queue, path))
+    scene(Shop(queue, path, say))
     stop.set()
     writer.join(WAIT)
 

@@ -34,7 +34,7 @@ def explorer(tmp_path: Path, clock: FixedClock) -> Iterator[Explorer]:
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("scene", ["sell", "drain", "upgrade", "long_day"])
+@pytest.mark.parametrize("scene", ["sell", "drain", "upgrade", "retention", "long_day"])
 def test_nothing_is_lost(
     explorer: Explorer, scene: str, size: Callable[[int, int], int], proof: Callable[[str], None]
 ) -> None:
