@@ -43,7 +43,7 @@ PAUSE: Final = 0.02
 IDLE: Final = 5.0
 _TURN: Final = 0.2
 _WITHIN: Final = 60.0
-_READ: Final = 200
+_READ: Final = 50
 _CHECK_EVERY: Final = 24 * 3600.0
 _TIDY_EVERY: Final = 900.0
 

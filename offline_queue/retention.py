@@ -17,10 +17,10 @@ from offline_queue.transaction import Transaction
 
 KEPT_DAYS: Final = 35
 KEPT_JOBS_DAYS: Final = 35
-SLICE: Final = 200
-"""Rows in one transaction: about a millisecond."""
+SLICE: Final = 100
+"""Rows in one transaction: a few milliseconds."""
 _DAYS_NOTED = 100
-_PAGES: Final = 64
+_PAGES: Final = 32
 _FREE_PAGES: Final = 4096
 """So many free pages stay in the file for what comes."""
 _INCREMENTAL: Final = 2

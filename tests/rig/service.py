@@ -157,13 +157,20 @@ def test_a_broken_configuration_ends_it_for_good_with_78(installed: Till) -> Non
     assert installed.is_ready()
 
 
-def test_a_damaged_queue_ends_it_for_good_with_65(installed: Till) -> None:
+def test_unreadable_keys_end_it_for_good_with_65(installed: Till) -> None:
     installed.run("systemctl", "stop", "tillmate")
-    installed.run("cp", "-a", f"{DATA}/queue.db", f"{DATA}/queue.good")
-    installed.run("dd", "if=/dev/urandom", f"of={DATA}/queue.db", "bs=1k", "count=4", "conv=notrunc")
+    installed.run("cp", "-a", f"{DATA}/data.keys", f"{DATA}/keys.good")
+    installed.run("dd", "if=/dev/urandom", f"of={DATA}/data.keys", "bs=1k", "count=1")
     installed.run("systemctl", "start", "tillmate", check=False)
     assert installed.show("ExecMainStatus", "ActiveState") == ["65", "failed"]
-    installed.run("mv", f"{DATA}/queue.good", f"{DATA}/queue.db")
+    installed.run("mv", f"{DATA}/keys.good", f"{DATA}/data.keys")
+    installed.run("systemctl", "start", "tillmate")
+    assert installed.is_ready()
+
+
+def test_a_damaged_queue_is_set_aside(installed: Till) -> None:
+    installed.run("systemctl", "stop", "tillmate")
+    installed.run("dd", "if=/dev/urandom", f"of={DATA}/queue.db", "bs=1k", "count=4", "conv=notrunc")
     installed.run("systemctl", "start", "tillmate")
     assert installed.is_ready()
 
@@ -255,10 +262,12 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from agent.clock import SystemClock
+from agent.identity import data_keys
 from loyalty.wire import Enrolment
-from offline_queue import BeginEpoch, Queue, QueueEnrolment
+from offline_queue import BeginEpoch, Keyring, Queue, QueueEnrolment
 
-queue, stop = Queue.open(Path("{DATA}/queue.db"), SystemClock()), threading.Event()
+keys = Keyring(data_keys(Path("{DATA}")))
+queue, stop = Queue.open(Path("{DATA}/queue.db"), SystemClock(), keys=keys), threading.Event()
 writer = threading.Thread(target=queue.run, args=(stop,))
 writer.start()
 queue.submit(BeginEpoch("device", "epoch")).result(5)
