@@ -87,6 +87,21 @@ class ChangesPage(msgspec.Struct, frozen=True, kw_only=True):
     includes: Included
 
 
+class MemberSearch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """POST /v1/members/search: who holds this card, or this telephone; one of the two. `epoch` as in a ChangesPage."""
+
+    card: str = ""
+    phone: str = ""
+    epoch: str = ""
+
+
+class MemberSearchReply(msgspec.Struct, frozen=True, kw_only=True):
+    """200: the member as he is now; None = nobody. `includes` as in a ChangesPage."""
+
+    found: MemberChange | None
+    includes: Included
+
+
 class ReceiptId(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The identity of a paper receipt. Unique together with the store; fiscal tills add fn, fd, fp."""
 
@@ -180,6 +195,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str = ""
     expect: int | None = None  # 409 gap and fork: the seq behind the last one that is booked of the epoch
     server_time: datetime | None = None  # 401 clock
+    retry_after: int | None = None  # 429: seconds, as in Retry-After
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):

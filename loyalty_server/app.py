@@ -39,6 +39,7 @@ from loyalty_server.enrolment.wording import Wordings
 from loyalty_server.epochs import open_epoch
 from loyalty_server.heartbeat import note_heartbeat
 from loyalty_server.ingest import Batch, ingest
+from loyalty_server.live_calls import LiveCalls
 from loyalty_server.problems import Refused, problem, refuse, reply
 from loyalty_server.programmes import in_force
 from loyalty_server.storage.database import DatabaseBusy
@@ -50,7 +51,8 @@ def make_app(server: Server, sender: Sender, wordings: Wordings | None = None) -
     """Return the application."""
     enrolment = Enrolment(server, sender, wordings or Wordings())
     handlers = {Refused: _on_refused, DatabaseBusy: _on_busy, HTTPException: _on_http, Exception: _on_failure}
-    return Starlette(routes=Api(server).routes() + enrolment.routes(), exception_handlers=handlers)
+    routes = Api(server).routes() + LiveCalls(server).routes() + enrolment.routes()
+    return Starlette(routes=routes, exception_handlers=handlers)
 
 
 class Api:

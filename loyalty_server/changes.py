@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, func, select, update
@@ -46,13 +47,33 @@ def changes_since(
     found = connection.execute(after).all()
     page, complete = found[:most], len(found) <= most
     last = page[-1].change if page else since
-    idents = _idents(connection, keys, device, since, last)
+    key, held = ident_key(connection, keys, device), _cards(connection, since, last)
     return ChangesPage(
-        changes=tuple(_change(row, tuple(idents[row.id]), now) for row in page),
+        changes=tuple(change_of(row, key, held[row.id], now) for row in page),
         next=f"{incarnation}.{last}",
         complete=complete,
-        includes=_includes(connection, device, epoch or device.epoch),
+        includes=includes(connection, device, epoch or device.epoch),
     )
+
+
+def ident_key(connection: Connection, keys: Keys, device: Device) -> bytes:
+    """Return the key under which this device's store knows cards."""
+    generation = select(stores.c.ident_generation).where(stores.c.id == device.store)
+    return keys.ident(device.store, connection.execute(generation).scalar_one())
+
+
+def change_of(row: Row[tuple[object, ...]], key: bytes, held: Iterable[str], now: datetime) -> MemberChange:
+    """Return what a store is told of a row of `members`, who holds these cards; of a deleted one, that he is gone."""
+    if row.deleted_at is not None:
+        return MemberChange(member=row.id)
+    idents = tuple(ident(key, card) for card in held)
+    return MemberChange(member=row.id, idents=idents, greeting=row.greeting, state=state_of(row, as_of=now))
+
+
+def includes(connection: Connection, device: Device, epoch: str) -> Included:
+    """Return how far the rows of this epoch are counted in."""
+    here = select(epochs.c.last_seq).where(epochs.c.device == device.id, epochs.c.epoch == epoch)
+    return Included(epoch, connection.execute(here).scalar_one_or_none() or 0)
 
 
 def _since(connection: Connection, cursor: str, incarnation: str) -> int:
@@ -69,23 +90,10 @@ def _since(connection: Connection, cursor: str, incarnation: str) -> int:
     return int(number)
 
 
-def _idents(connection: Connection, keys: Keys, device: Device, since: int, last: int) -> defaultdict[str, list[str]]:
-    generation = select(stores.c.ident_generation).where(stores.c.id == device.store)
-    key = keys.ident(device.store, connection.execute(generation).scalar_one())
+def _cards(connection: Connection, since: int, last: int) -> defaultdict[str, list[str]]:
     of_page = select(cards.c.member, cards.c.card).join(members, members.c.id == cards.c.member)
     of_page = of_page.where(members.c.change > since, members.c.change <= last).order_by(cards.c.card)
-    idents: defaultdict[str, list[str]] = defaultdict(list)
+    held: defaultdict[str, list[str]] = defaultdict(list)
     for member, card in connection.execute(of_page):
-        idents[member].append(ident(key, card))
-    return idents
-
-
-def _change(row: Row[tuple[object, ...]], idents: tuple[str, ...], now: datetime) -> MemberChange:
-    if row.deleted_at is not None:
-        return MemberChange(member=row.id)
-    return MemberChange(member=row.id, idents=idents, greeting=row.greeting, state=state_of(row, as_of=now))
-
-
-def _includes(connection: Connection, device: Device, epoch: str) -> Included:
-    here = select(epochs.c.last_seq).where(epochs.c.device == device.id, epochs.c.epoch == epoch)
-    return Included(epoch, connection.execute(here).scalar_one_or_none() or 0)
+        held[member].append(card)
+    return held

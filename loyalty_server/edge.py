@@ -21,6 +21,7 @@ from loyalty_server.devices import Device, find_device
 from loyalty_server.keys import Keys
 from loyalty_server.life import Life
 from loyalty_server.problems import refuse
+from loyalty_server.rates import Rates
 from loyalty_server.storage.database import Database
 
 T = TypeVar("T")
@@ -47,6 +48,7 @@ class Server:
     hosts: frozenset[str]
     limits: Limits = field(default_factory=Limits)
     life: Life | None = None
+    rates: Rates = field(default_factory=Rates)
 
 
 def names_of(*addresses: str) -> frozenset[str]:
@@ -110,7 +112,8 @@ def json_reply(message: object, status: int = 200, **headers: str) -> Response:
 def authenticate(server: Server, request: Request) -> Device:
     """Return the device that signed this request.
 
-    Raises Refused: `wrong_host`, `bad_signature`, `clock` (with the server's time) or `device_revoked`.
+    Raises Refused: `wrong_host`, `bad_signature`, `clock` (with the server's time), `device_revoked` or
+    `too_many_requests`.
     """
     host = request.headers.get("host", "").lower()
     if host not in server.hosts:
@@ -121,6 +124,7 @@ def authenticate(server: Server, request: Request) -> Device:
     device = _signed_by(server, token.strip(), host)
     if device.revoked:
         raise refuse("device_revoked")
+    server.rates.call(device.id, server.clock.now())
     return device
 
 

@@ -20,6 +20,8 @@ from loyalty.wire import (
     EventReply,
     Heartbeat,
     HeartbeatReply,
+    MemberSearch,
+    MemberSearchReply,
     Problem,
     Programmes,
 )
@@ -56,7 +58,7 @@ _FORM: Answers = {
     **_PAGE, 422: "page", 429: "page", 400: Problem, 413: Problem, 415: Problem,
 }  # fmt: skip
 _BAD: Answers = {400: Problem, 413: Problem, 415: Problem, 500: Problem, 503: Problem}
-_WHO: Answers = {401: Problem, 421: Problem, 500: Problem, 503: Problem}
+_WHO: Answers = {401: Problem, 421: Problem, 429: Problem, 500: Problem, 503: Problem}
 
 CALLS = (
     Call("POST", "/v1/devices", "claim", "A one-time code and a public key become a device of a store",
@@ -67,6 +69,8 @@ CALLS = (
          {200: Programmes, 304: "nothing", 404: Problem, **_WHO}),
     Call("GET", "/v1/members/changes", "changes", "Members that have changed since a cursor, oldest change first",
          {200: ChangesPage, 410: Problem, **_WHO}, query=("since", "epoch")),
+    Call("POST", "/v1/members/search", "search", "The member with a card or a telephone, as he is now",
+         {200: MemberSearchReply, **_BAD, **_WHO}, body=MemberSearch),
     Call("POST", "/v1/events", "events", "Rows of a device's queue, in order; each is booked once",
          {200: EventReply, 409: Problem, **_BAD, **_WHO}, body=EventBatch, packed=True),
     Call("POST", "/v1/heartbeat", "heartbeat", "How a device is; commands come back",

@@ -38,6 +38,7 @@ _KINDS = {
     "malformed": _Kind(400, "The request cannot be read"),
     "too_large": _Kind(413, "The request is too large"),
     "media_type": _Kind(415, "The body is neither plain nor gzip"),
+    "too_many_requests": _Kind(429, "This device asks too often", retryable=True),
     "busy": _Kind(503, "The server is busy", retryable=True),
     "internal": _Kind(500, "The server failed", retryable=True),
     # programme and feed
@@ -65,7 +66,14 @@ _KINDS = {
 CODES = tuple(_KINDS)
 
 
-def problem(code: str, detail: str = "", *, expect: int | None = None, server_time: datetime | None = None) -> Problem:
+def problem(
+    code: str,
+    detail: str = "",
+    *,
+    expect: int | None = None,
+    server_time: datetime | None = None,
+    retry_after: int | None = None,
+) -> Problem:
     """Return the problem of this code."""
     kind = _KINDS[code]
     return Problem(
@@ -77,6 +85,7 @@ def problem(code: str, detail: str = "", *, expect: int | None = None, server_ti
         detail=detail,
         expect=expect,
         server_time=server_time,
+        retry_after=retry_after,
     )
 
 
@@ -88,16 +97,23 @@ class Refused(Exception):
         self.problem = said
 
 
-def refuse(code: str, detail: str = "", *, expect: int | None = None, server_time: datetime | None = None) -> Refused:
+def refuse(
+    code: str,
+    detail: str = "",
+    *,
+    expect: int | None = None,
+    server_time: datetime | None = None,
+    retry_after: int | None = None,
+) -> Refused:
     """Return the exception to raise."""
-    return Refused(problem(code, detail, expect=expect, server_time=server_time))
+    return Refused(problem(code, detail, expect=expect, server_time=server_time, retry_after=retry_after))
 
 
 def reply(said: Problem) -> Response:
     """Return the HTTP response that carries a problem."""
     headers: Mapping[str, str] = {"cache-control": "no-store"}
-    if said.status == 503:
-        headers = {**headers, "retry-after": "1"}
+    if said.status == 503 or said.retry_after is not None:
+        headers = {**headers, "retry-after": str(said.retry_after or 1)}
     if said.status == 401:
         headers = {**headers, "www-authenticate": "Bearer"}
     content = msgspec.json.encode(said)

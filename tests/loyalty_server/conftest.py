@@ -39,6 +39,7 @@ from loyalty_server.keys import decode_bytes, encode_bytes, load_keys
 from loyalty_server.ledger import differences
 from loyalty_server.listener import bind, serve
 from loyalty_server.programmes import publish
+from loyalty_server.rates import Rates
 from loyalty_server.storage import tables
 from loyalty_server.storage.database import Database
 
@@ -109,6 +110,7 @@ class Shop:
     limits: Limits = field(default_factory=Limits)
     said: StringIO = field(default_factory=StringIO)
     patience: float = 10.0
+    rates: Rates = field(default_factory=Rates)
 
     @property
     def url(self) -> str:
@@ -118,7 +120,7 @@ class Shop:
         self.database, self.keys = Database(self.folder.address), load_keys(self.folder.keys_file)
         self.programme = load(PROGRAMME, "toml")
         self.served = Database(self.folder.address, self.patience)
-        server = Server(self.served, self.keys, self.clock, self.url, names_of(self.url), self.limits)
+        server = Server(self.served, self.keys, self.clock, self.url, names_of(self.url), self.limits, rates=self.rates)
         self.front.app = make_app(server, ConsoleSender(self.said, self.folder.codes_file))
         self.http = requests.Session()
         self.http.trust_env = False

@@ -1,0 +1,47 @@
+"""One member by card or telephone, for a till whose replica does not hold him. Whom it was about is never written down."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, select
+
+from loyalty.wire import MemberChange, MemberSearch, MemberSearchReply
+from loyalty_server.changes import change_of, ident_key, includes
+from loyalty_server.devices import Device
+from loyalty_server.enrolment.phone import parse_phone
+from loyalty_server.keys import Keys
+from loyalty_server.problems import refuse
+from loyalty_server.storage.tables import cards, members
+
+
+def search(connection: Connection, keys: Keys, device: Device, wish: MemberSearch, now: datetime) -> MemberSearchReply:
+    """Return the member as the feed of this store would show him; nobody, whatever the reason, is None.
+
+    Raises Refused `malformed` unless either a card or a telephone is given.
+    """
+    if bool(wish.card) == bool(wish.phone):
+        raise refuse("malformed", "either `card` or `phone`")
+    row = _of_card(connection, wish.card) if wish.card else _of_phone(connection, wish.phone)
+    found = None if row is None else _view(connection, keys, device, row, now)
+    return MemberSearchReply(found=found, includes=includes(connection, device, wish.epoch or device.epoch))
+
+
+def _of_card(connection: Connection, card: str) -> Row[tuple[object, ...]] | None:
+    holder = select(members).join(cards, cards.c.member == members.c.id)
+    return connection.execute(holder.where(cards.c.card == card, members.c.deleted_at.is_(None))).one_or_none()
+
+
+def _of_phone(connection: Connection, phone: str) -> Row[tuple[object, ...]] | None:
+    number = parse_phone(phone)
+    if number is None:
+        return None
+    owner = select(members).where(members.c.phone == number, members.c.deleted_at.is_(None))
+    return connection.execute(owner).one_or_none()
+
+
+def _view(
+    connection: Connection, keys: Keys, device: Device, row: Row[tuple[object, ...]], now: datetime
+) -> MemberChange:
+    held = connection.execute(select(cards.c.card).where(cards.c.member == row.id).order_by(cards.c.card))
+    return change_of(row, ident_key(connection, keys, device), held.scalars(), now)
