@@ -28,6 +28,12 @@ def apply(state: MemberState, event: Sale | Return) -> MemberState:
     return _return(state, event) if isinstance(event, Return) else _sale(state, event)
 
 
+def day_of(sale: Sale) -> date:
+    """Return the local day that a sale counts for. After midnight it is later than the business day; a replica's may be older."""
+    on = sale.member_state.counters.on if sale.member_state is not None else None
+    return max(on or date.min, sale.receipt.business_day)
+
+
 def _sale(state: MemberState, sale: Sale) -> MemberState:
     """The tier is the one that the till saw, where it knew the member; `loyalty.rules.tiers.held` tells it from counters."""
     quote, before = sale.quote, sale.member_state
@@ -37,7 +43,7 @@ def _sale(state: MemberState, sale: Sale) -> MemberState:
     return msgspec.structs.replace(
         state,
         balance=state.balance - quote.redeemed + quote.earned,
-        counters=counters.counted(state.counters, _day(sale), receipt),
+        counters=counters.counted(state.counters, day_of(sale), receipt),
         coupons=tuple(code for code in state.coupons if code not in quote.coupons_used),
         stamps=moved(state.stamps, stamps, quote.stamps_after),
         tier=quote.tier_after if known else state.tier,
@@ -54,9 +60,3 @@ def _return(state: MemberState, taken: Return) -> MemberState:
         balance=state.balance + taken.points_back - taken.clawback,
         counters=counters.moved(state.counters, taken.day, move),
     )
-
-
-def _day(sale: Sale) -> date:
-    """The sale's local day. After midnight it is later than the business day; a replica's own day may be older."""
-    on = sale.member_state.counters.on if sale.member_state is not None else None
-    return max(on or date.min, sale.receipt.business_day)

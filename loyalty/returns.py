@@ -11,8 +11,10 @@ a return is the difference to what was settled before; so lines and units in any
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -91,22 +93,78 @@ def event(
     sold: Sold, before: TakenBack, after: TakenBack, *, receipt: ReceiptId, sale: ReceiptId, member: str | None = None
 ) -> Return:
     """Return what `loyalty.member.apply` books: the points, and what leaves the counters of the sale's own periods."""
-    one = returned(sold, before, after)
-    gone = [sum(state.units) == sum(line.quantity for line in sold.basket.lines) for state in (before, after)]
-    back = [state.points_back == sold.quote.redeemed > 0 for state in (before, after)]
     return Return(
         receipt=receipt,
         sale=sale,
         day=sold.programme.day(sold.at),
-        refund=one.refund,
-        points_back=one.points_back,
-        clawback=one.clawback,
+        refund=after.refund - before.refund,
+        units=tuple(now - then for now, then in zip(after.units, before.units, strict=True)),
+        member=member,
+        **effect(sold, before, after)._asdict(),
+    )
+
+
+class Effect(NamedTuple):
+    """What returns do to a member: points back and points taken; purchases, turnover ... that leave his counters."""
+
+    points_back: int = 0
+    clawback: int = 0
+    purchases: int = 0
+    turnover: int = 0
+    earnings: int = 0
+    redemptions: int = 0
+
+    def less(self, other: Effect) -> Effect:
+        """Return the difference."""
+        return Effect(*(one - two for one, two in zip(self, other, strict=True)))
+
+
+def effect(sold: Sold, before: TakenBack, after: TakenBack) -> Effect:
+    """Return what lies between two states of a sale."""
+    gone = [sum(state.units) == sum(line.quantity for line in sold.basket.lines) for state in (before, after)]
+    back = [state.points_back == sold.quote.redeemed > 0 for state in (before, after)]
+    return Effect(
+        points_back=after.points_back - before.points_back,
+        clawback=after.clawback - before.clawback,
         purchases=int(gone[1] and not gone[0]),
         turnover=after.money - before.money,
         earnings=int(before.earned > 0) - int(after.earned > 0),
         redemptions=int(back[1] and not back[0]),
-        member=member,
     )
+
+
+def alone(sold: Sold, taken: Return) -> Effect:
+    """Return what one return says for itself, at most what there was in the sale; where it is pending, what its units say."""
+    if taken.pending:
+        return _exact(sold, _units(sold, taken))
+    return Effect(
+        points_back=min(taken.points_back, sold.quote.redeemed),
+        clawback=min(taken.clawback, sold.quote.earned),
+        purchases=taken.purchases,
+        turnover=taken.turnover,
+        earnings=taken.earnings,
+        redemptions=taken.redemptions,
+    )
+
+
+def together(sold: Sold, taken: Sequence[Return]) -> tuple[Effect, bool]:
+    """Return what all these returns of a sale do, in whatever order they came, and whether more came back than was sold.
+
+    That is what they say for themselves, while this may be so. Tills that do not know of each other may say too much, or
+    never see that all has come back: then the units decide.
+    """
+    said = Effect(*map(sum, zip(Effect(), *(alone(sold, each) for each in taken), strict=True)))
+    bought = [line.quantity for line in sold.basket.lines]
+    counted = [
+        sum(amounts) for amounts in zip([0] * len(bought), *(_counted(sold, each) for each in taken), strict=True)
+    ]
+    whole = [each for each in taken if not each.units]
+    excess = len(whole) > 1 or any(count > most for count, most in zip(counted, bought, strict=True))
+    excess = excess or any(each.units and len(each.units) != len(bought) for each in taken)
+    units = tuple(most if whole else min(count, most) for count, most in zip(counted, bought, strict=True))
+    if excess or units == tuple(bought) or any(each.pending for each in taken) or not _possible(sold, said):
+        return _exact(sold, units), excess
+    return said, False
 
 
 def settle(sold: Sold, requests: tuple[ReturnRequest, ...]) -> tuple[Returned, ...] | Refusal:
@@ -119,6 +177,29 @@ def settle(sold: Sold, requests: tuple[ReturnRequest, ...]) -> tuple[Returned, .
         answers.append(returned(sold, before, after))
         before = after
     return tuple(answers)
+
+
+def _units(sold: Sold, taken: Return) -> tuple[int, ...]:
+    """The units that one return speaks of, at most those of the sale."""
+    bought = tuple(line.quantity for line in sold.basket.lines)
+    counted = _counted(sold, taken) if taken.units else bought
+    return tuple(min(count, most) for count, most in zip(counted, bought, strict=True))
+
+
+def _counted(sold: Sold, taken: Return) -> tuple[int, ...]:
+    """The units that one return names; of another receipt's lines it can name none."""
+    lines = len(sold.basket.lines)
+    return taken.units if len(taken.units) == lines else (0,) * lines
+
+
+def _exact(sold: Sold, units: tuple[int, ...]) -> Effect:
+    return effect(sold, nothing(sold), _settled(sold, units))
+
+
+def _possible(sold: Sold, said: Effect) -> bool:
+    quote = sold.quote
+    most = Effect(quote.redeemed, quote.earned, 1, quote.pay, 1, 1)
+    return all(one <= two for one, two in zip(said, most, strict=True))
 
 
 def _settled(sold: Sold, units: tuple[int, ...]) -> TakenBack:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from loyalty.quote import Basket, MemberState, Quote
+from loyalty.quote import Basket, MemberState, Quote, Texts
 
 SCHEMA = 1
 """Version of the row bodies below; every row carries it."""
@@ -130,7 +130,9 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Return(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a return did to a member (see `loyalty.returns`): points both ways, and what leaves the sale's own counters."""
+    """Body of a row of kind `return`, and what it did to a member (see `loyalty.returns`): points both ways, and what
+    leaves the sale's own counters. `pending` = the till did not know the sale and says no points: they follow from it.
+    """
 
     receipt: ReceiptId  # the return's own
     sale: ReceiptId
@@ -142,7 +144,36 @@ class Return(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     turnover: int = 0
     earnings: int = 0
     redemptions: int = 0
+    units: tuple[int, ...] = ()  # thousandths of each line of the sale that came back; () = all that is left
+    pending: bool = False
     member: str | None = None
+    cashier: str | None = None
+
+
+class Cancellation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of a row of kind `cancellation`: a sale that was sent never came to be; all of it is taken back."""
+
+    sale: ReceiptId
+    cashier: str | None = None
+
+
+class Consent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of a row of kind `consent`: what a member, named by id or by card, has said at the till."""
+
+    till: str
+    consent: Literal["given", "withdrawn"]
+    member: str | None = None
+    card: str | None = None
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of a row of kind `shown`: the sentence that the cashier was given to say."""
+
+    till: str
+    prompt: Texts
+    member: str | None = None
+    receipt: ReceiptId | None = None  # once there was one
+    programme_revision: int | None = None
 
 
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -168,7 +199,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     seq: int
     id: str  # UUIDv4; a row that is carried over keeps it
-    kind: Literal["sale", "enrolment", "damaged"]
+    kind: Literal["sale", "return", "cancellation", "enrolment", "consent", "shown", "damaged"]
     at: str  # RFC 3339, exactly as hashed
     body: str
     schema: int

@@ -4,8 +4,10 @@
     claim_codes, devices    store PCs and the codes that made them
     epochs, rows            how far each device's queue is booked, and what was said to each row
     receipts                each paper receipt once, with the sale as the till printed it
+    returns                 returns and cancellations, each once; not settled = its sale is not in yet
     ledger                  points, append-only; members.balance is its sum, kept in the same transaction
-    members, cards          who has points; `change` orders the feed to the tills
+    members, cards          who has points; `change` orders the feed to the tills, the lots stand in the state
+    coupon_uses, notes      coupons that members have used; consent changes and prompts that tills tell of
     programmes              signed revisions
     tokens, attempts        enrolment QRs and the tries to confirm a phone with a code
     consents                what was agreed to, when, and in which wording
@@ -46,6 +48,8 @@ metadata = MetaData(
     }
 )
 
+_BURNING = text("burns_at IS NOT NULL")
+_PENDING = text("settled_at IS NULL")
 _CARRIED = text("origin_epoch IS NOT NULL")
 
 counters = Table(
@@ -142,6 +146,9 @@ members = Table(
     Column("change", BigInteger, nullable=False, unique=True),
     Column("created_at", UtcTime, nullable=False),
     Column("deleted_at", UtcTime),
+    Column("lots_at", UtcTime),  # the latest that his lots know of; empty = nothing of his has ever been able to burn
+    Column("burns_at", UtcTime),  # when the next lot burns
+    Index("ix_members_burns_at", "burns_at", sqlite_where=_BURNING, postgresql_where=_BURNING),
 )
 cards = Table(
     "cards",
@@ -192,8 +199,57 @@ ledger = Table(
     Column("till", name(64)),
     Column("shift", name(64)),
     Column("number", name(64)),
+    Column("expires_at", UtcTime),  # of a credit: when its points burn; of a return_earn: when what it takes would have
+    Column("of_row", name(64)),  # of a return: the row of its sale,
+    Column("of_day", Date),  # and the day of that
     UniqueConstraint("row_id", "kind", "business_day", name="uq_ledger_row"),
     UniqueConstraint(*RECEIPT, "kind", name="uq_ledger_receipt"),
+)
+
+SALE = ("sale_day", "sale_store", "sale_till", "sale_shift", "sale_number")
+"""The columns that name the receipt of which a return is."""
+
+returns = Table(
+    "returns",
+    metadata,
+    Column("row_id", name(64), primary_key=True),
+    Column("kind", name(16), nullable=False),
+    *(Column(part, Date if part == "business_day" else name(64), nullable=False) for part in RECEIPT),
+    *(Column(part, Date if part == "sale_day" else name(64), nullable=False) for part in SALE),
+    Column("device", name(32), nullable=False),
+    Column("epoch", name(64), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    Column("refund", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("body_sha256", name(64), nullable=False),
+    Column("settled_at", UtcTime),
+    Column("flagged_at", UtcTime),
+    UniqueConstraint(*RECEIPT, "kind", name="uq_returns_receipt"),
+    Index("ix_returns_sale", *SALE),
+    Index("ix_returns_pending", *SALE, sqlite_where=_PENDING, postgresql_where=_PENDING),
+)
+coupon_uses = Table(
+    "coupon_uses",
+    metadata,
+    Column("member", ForeignKey("members.id"), primary_key=True),
+    Column("code", name(64), primary_key=True),
+    Column("row_id", name(64), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+)
+notes = Table(
+    "notes",
+    metadata,
+    Column("row_id", name(64), primary_key=True),
+    Column("kind", name(16), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    Column("device", name(32), nullable=False),
+    Column("till", name(64), nullable=False),
+    Column("member", ForeignKey("members.id")),
+    Column("body", Text, nullable=False),
+    Index("ix_notes_member_kind_at", "member", "kind", "at"),
 )
 
 programmes = Table(
