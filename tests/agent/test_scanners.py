@@ -237,6 +237,7 @@ class Between:
 def test_four_scanners_talk_at_once_and_each_till_greets_its_own_in_order(
     shop: Shop, until: Until, plug_in: Start
 ) -> None:
+    """odoo 3564: of two scans within two seconds one was lost."""
     shop.start()
     until(lambda: shop.states() == dict.fromkeys(OWNERS, "down"), 5)
     guns = {

@@ -2,7 +2,7 @@
 
 The threads are those of odoo/odoo, frappe/erpnext, POSNext, POS-Awesome and vectordotdev/vector that name a loss or a
 duplication in an offline queue. Real queue files, the real sync core and the real server's code; the line between them
-does what it did to the others.
+does what it did to the others. Receipts on paper: tests/agent/printing/test_peers_losses.py.
 """
 
 from __future__ import annotations
@@ -155,6 +155,20 @@ def test_odoo_288974_a_sale_that_is_paid_stays_what_it_is(till: TillFolder, cent
         till.restart()
     deliver(till)
     assert till.commit(1, None, 99) == Conflict("sale_conflict")
+    assert central.receipts() == {"1/1": 10}
+
+
+def test_odoo_240253_a_call_that_is_made_again_prints_nothing_again(till: TillFolder, central: Central) -> None:
+    """After a timeout the receipt was sent to the printer again, under a new id."""
+    first = till.commit(1, None, 10)
+    assert isinstance(first, Committed)
+    for _ in range(3):
+        again = till.commit(1, None, 10)
+        assert isinstance(again, Committed)
+        assert again.job_id == first.job_id
+        till.restart()
+    assert [job.id for job in till.reader.jobs(["queued"])] == [first.job_id]
+    deliver(till)
     assert central.receipts() == {"1/1": 10}
 
 
