@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from loyalty.codes import aim, article, decode, digital_link, fiscal, gs1, gs_disguise, layout_ru, marking, pan, phone
 from loyalty.codes.gs1_kinds import of_link, of_message
-from loyalty.codes.kinds import Channel, Code, Invalid, Reading, Text, Unknown, Url
+from loyalty.codes.kinds import Channel, Code, Invalid, Reading, RejectedRotating, Text, Unknown, Url
 from loyalty.codes.rules import CodeRules
 
 _STRONG = ("00", "01", "02", "253", "255", "8017", "8018")
@@ -177,7 +177,7 @@ def _rotating(frame: _Frame) -> Code | None:
     found = None if wallet is None else wallet.read(frame.code, frame.now)
     if found is not None:
         frame.say(f"wallet_template matches: {found.name}")
-    return found
+    return RejectedRotating(pan.mask(found.id), found.reason) if isinstance(found, RejectedRotating) else found
 
 
 def _telephone(frame: _Frame) -> Code | None:
@@ -253,7 +253,7 @@ def _typed(frame: _Frame) -> Code:
 
 
 _READ: tuple[_Reader, ...] = (
-    _empty, _by_aim, _fiscal, _marking, _separated, _link, _rotating, _telephone, _site, _broken, _number,
+    _empty, _by_aim, _fiscal, _marking, _rotating, _separated, _link, _telephone, _site, _broken, _number,
     _other_number, _address, _text,
 )  # fmt: skip
 _TYPED: tuple[_Reader, ...] = (_empty, _rotating, _site, _broken, _typed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 
 _PAGES = re.compile(r"cp[0-9]+|iso8859-[0-9]+|koi8-[rtu]|mac-[a-z]+|kz1048|ptcp154|ascii|utf-8")
 _IANA = (
@@ -14,6 +15,7 @@ _IANA = (
     (re.compile(r"kz1048"), "kz-1048"),
     (re.compile(r"ascii"), "us-ascii"),
 )
+_BLANKS = ("Zs", "Cf")  # no-break spaces, joiners of emoji
 UTF_8 = "utf-8"
 
 
@@ -47,5 +49,5 @@ def iana_name(name: str) -> str:
 
 
 def is_readable(text: str) -> bool:
-    """Tell text for people from bytes that happen to decode; line ends and tabs are readable."""
-    return all(letter.isprintable() or letter in "\r\n\t" for letter in text)
+    """Tell text for people from bytes that happen to decode; line ends, tabs and blanks of all kinds are readable."""
+    return all(letter.isprintable() or letter in "\r\n\t" or unicodedata.category(letter) in _BLANKS for letter in text)

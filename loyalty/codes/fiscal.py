@@ -11,24 +11,23 @@ from urllib.parse import unquote
 from loyalty.codes.kinds import FiscalReceipt, Unknown
 
 _KEYS = ("t", "s", "fn", "i", "fp", "n")
-_BARE = re.compile(r"(?:t|s|fn|i|fp|n)=[^&=]*(?:&[a-z]+=[^&=]*)+")
+_BARE = re.compile(r"(?:t|s|fn|i|fp|n)=[^&=]*(?:&[a-z]+=[^&=]*)+(?:&[a-z]*)?")
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)?", re.ASCII)
 _SUM = re.compile(r"(\d{1,12})(?:[.,](\d{1,2}))?", re.ASCII)
 _FN = re.compile(r"\d{16}", re.ASCII)
 _NUMBER = re.compile(r"\d{1,10}", re.ASCII)
 _OPERATION = re.compile(r"[1-4]")
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_ENOUGH = 3
 
 
 def read(code: str) -> FiscalReceipt | Unknown | None:
-    """Return the receipt; Unknown when it is one in all but a parameter; None when it is something else."""
+    """Return the receipt; Unknown when it is a part of one, or has a parameter amiss; None when it is something else."""
     bare = _BARE.fullmatch(code) is not None
     if not bare and "fn=" not in code:
         return None
     found = _parameters(code if bare else code.partition("?")[2].partition("#")[0])
     receipt = _receipt(found)
-    if receipt is None and bare and len(found) >= _ENOUGH and "fn" in found:
+    if receipt is None and bare and (_TIME.fullmatch(found.get("t", "")) or _FN.fullmatch(found.get("fn", ""))):
         return Unknown("fiscal_incomplete")
     return receipt
 

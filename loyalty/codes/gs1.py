@@ -20,7 +20,7 @@ _YEAR = 31_556_952  # seconds
 _DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _BRACKETS = re.compile(r"\(([0-9]{2,4})\)")
 
-Reason = Literal["check_digit", "length", "characters", "date", "no_such_ai", "repeated"]
+Reason = Literal["check_digit", "length", "characters", "structure", "date", "no_such_ai", "repeated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,8 @@ def _wrong(value: str, spec: Spec, before: str) -> Reason | None:
         return "characters" if spec.least <= len(value) <= spec.most else "length"
     if value != before:
         return "repeated"
+    if spec.built is not None and not spec.built.fullmatch(value):
+        return "structure"
     for start, end in spec.checks:
         if not has_check_digit(value[start:end]):
             return "check_digit"

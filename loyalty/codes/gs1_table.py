@@ -103,14 +103,33 @@ _TABLE = """
 8040-8041: N15
 8042: N32
 8043: N18 [N..2]
-8110 8112: X..70
+8110: X..70
 8111: N4
+8112: X..70
 8200: X..70
 90: X..30
 91-99: X..90
 """
 
 _CHARACTERS = {"N": "[0-9]", "X": r"[!\"%-?A-Z_a-z]", "Y": "[#\\-/0-9A-Z]", "Z": "[-0-9A-Z_a-z=]"}
+_DAY = "[0-9]{2}(?:(?:0[13578]|1[02])(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)(?:0[1-9]|[12][0-9]|30)|02(?:0[1-9]|[12][0-9]))"
+
+
+def _counted(counts: range, more: int) -> str:
+    """A digit that says how many digits come behind it, without the first `more` of them."""
+    return "(?:" + "|".join(f"{count}[0-9]{{{count + more}}}" for count in counts) + ")"
+
+
+_COMPANY, _SERIAL, _AMOUNT = _counted(range(7), 6), _counted(range(10), 6), _counted(range(1, 6), 0)
+_PURCHASE = rf"{_AMOUNT}[0-49][0-9]{{3}}"
+_BUILT = {
+    "8003": "0.*",
+    "8110": rf"{_COMPANY}[0-9]{{6}}{_AMOUNT}{_PURCHASE}(?:1[0-3]{_PURCHASE}(?:{_COMPANY}|9))?(?:2{_PURCHASE}(?:{_COMPANY}|9))?"
+    rf"(?:3{_DAY})?(?:4{_DAY})?(?:5{_SERIAL})?(?:6{_counted(range(1, 8), 6)})?(?:9[01256][0-2][0-9][01])?",
+    "8112": rf"[01]{_COMPANY}[0-9]{{6}}{_SERIAL}",
+}
+"""How values are built beyond that: the digits of a North American coupon say how many digits follow them."""
+
 _PART = re.compile(r"(\[?)([NXYZ])(\.\.)?([0-9]+)([cdD]?)\]?")
 
 SET_ENDS = frozenset(("00", "01", "02", "03", "11", "12", "13", "15", "16", "17", "20", "41"))
@@ -126,6 +145,7 @@ class Spec:
     most: int
     checks: tuple[tuple[int, int], ...]
     dates: tuple[tuple[int, bool], ...]  # start, day may be 00
+    built: re.Pattern[str] | None
 
     @property
     def fixed(self) -> bool:
@@ -133,7 +153,7 @@ class Spec:
         return self.least == self.most
 
 
-def _spec(text: str) -> Spec:
+def _spec(text: str, built: str | None) -> Spec:
     shape, least, most = "", 0, 0
     checks, dates = [], []
     for optional, kind, up_to, length, check in _PART.findall(text):
@@ -146,7 +166,9 @@ def _spec(text: str) -> Spec:
             dates.append((most, check == "d"))
         least += 0 if optional else 1 if up_to else size
         most += size
-    return Spec(re.compile(shape), least, most, tuple(checks), tuple(dates))
+    return Spec(
+        re.compile(shape), least, most, tuple(checks), tuple(dates), None if built is None else re.compile(built)
+    )
 
 
 def _numbers(text: str) -> Iterator[str]:
@@ -160,8 +182,8 @@ def _read(table: str) -> Iterator[tuple[str, Spec]]:
     for line in table.split("\n"):
         identifiers, _, parts = line.partition(": ")
         if parts:
-            spec = _spec(parts)
-            yield from ((identifier, spec) for identifier in _numbers(identifiers))
+            spec = _spec(parts, _BUILT.get(identifiers))
+            yield from ((each, spec) for each in _numbers(identifiers))
 
 
 IDENTIFIERS: Mapping[str, Spec] = dict(_read(_TABLE))

@@ -12,11 +12,11 @@ import re
 from loyalty.codes.gs1 import GS
 
 _AS_TEXT = re.compile(
-    r"<(?:GS|FNC1|F8|0x1D)>|\{(?:GS|FNC1|F8)\}|\[(?:GS|FNC1)\]|\\x1D|\\u001D|\\035|\\29|%1D|&#29;|&#x1D;"
-    r"|\^\]|\x1b\[19~|~1|\u241d",
+    r"<(?:GS|FNC1|F8|0x1D)>|\{(?:GS|FNC1|F8|0x1D)\}|\[(?:GS|FNC1|0x1D)\]|\((?:GS|FNC1)\)|\\x1D|\\u001D|\\035|\\0?29"
+    r"|%1D|&#29;|&#x1D;|\^\]|\^029|~d?029|~1|\x1b\[19~|\u241d",
     re.IGNORECASE,
 )
-_SIGNS = frozenset("<{[\\%&^~\u241d")  # each of these texts has one
+_SIGNS = frozenset("<{[(\\%&^~\u241d")  # each of these texts has one
 _FNC1 = (b"\xe8", "\u00e8".encode())
 
 

@@ -225,7 +225,7 @@ class Invalid:
 
     name: ClassVar[str] = "invalid"
     reason: Literal[
-        "check_digit", "length", "not_digits", "characters", "date", "no_such_ai", "repeated", "needs_255",
+        "check_digit", "length", "not_digits", "characters", "structure", "date", "no_such_ai", "repeated", "needs_255",
         "measure_check",
     ]  # fmt: skip
     ai: str | None = None

@@ -20,10 +20,10 @@ _SHAPE = re.compile(
     r"|(?:8600|9860|9112|9792)[0-9]{12}",  # Uzcard, Humo, Belkart, Troy
     re.ASCII,
 )
-_RUN = re.compile(r"(?<![0-9])[0-9](?:[ -]?[0-9]){12,18}(?![0-9])", re.ASCII)
+_RUN = re.compile(r"(?<![0-9])[0-9](?:[ .\u00a0\u2007-\u2015\u202f-]?[0-9]){12,18}(?![0-9])", re.ASCII)
 _SHORTEST = 13
 _GS1_LENGTHS = frozenset({13, 14, 18})
-_SEPARATORS = str.maketrans("", "", " -")
+_SEPARATORS = re.compile(r"[^0-9]")
 
 
 def looks_like_card(digits: str) -> bool:
@@ -39,7 +39,7 @@ def mask(text: str) -> str:
 
 
 def _masked(found: re.Match[str]) -> str:
-    digits = found.group().translate(_SEPARATORS)
+    digits = _SEPARATORS.sub("", found.group())
     return "*" * (len(digits) - 4) + digits[-4:] if looks_like_card(digits) else found.group()
 
 

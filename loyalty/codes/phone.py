@@ -51,10 +51,11 @@ _PLANS = (
 
 def read(typed: str, region: Region) -> Phone | None:
     """Return the number that was typed, or None when it cannot be one. `raw` is kept as it was typed."""
-    if not _TYPED.fullmatch(typed):
+    number = typed.strip(" ")
+    if not _TYPED.fullmatch(number):
         return None
-    digits = _NOISE.sub("", typed)
-    international = _international(digits, region, plus=typed.startswith("+"))
+    digits = _NOISE.sub("", number)
+    international = _international(digits, region, plus=number.startswith("+"))
     return _phone(international, typed) if international is not None else None
 
 

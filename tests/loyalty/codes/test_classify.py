@@ -16,24 +16,28 @@ from loyalty.codes import (
     Coupon,
     InstoreNumber,
     Invalid,
+    Marking,
     MeasureRule,
     MemberCard,
     MemberRotating,
     Product,
     ProductWeight,
     Reading,
+    RejectedRotating,
     Rule,
     Text,
     Unknown,
     classify,
 )
 from loyalty.codes.layout_ru import type_russian
+from loyalty.codes.totp import hotp
 
 RULES = CodeRules(
     member_card=(Rule(pattern="29xxxxxxxxxxC"), Rule(pattern="042xxxxxxxxxC"), Rule(regex=r"CLUB-[0-9]{6}")),
     coupon=(Rule(regex="[A-Z-]+[0-9]+"),),
 )
 NO_RULES = CodeRules()
+WALLET = CodeRules(wallet_template="{id}{totp_value_0}", key_hex="00")
 CHANNELS: tuple[Channel, ...] = ("serial", "keypad", "wedge_text")
 MEMBERS = MemberCard | MemberRotating
 
@@ -130,8 +134,40 @@ def test_a_page_that_no_code_page_reads_is_no_text() -> None:
 
 
 def test_the_members_code_of_a_wallet_without_literals_is_no_trap_for_numbers() -> None:
-    rules = CodeRules(wallet_template="{id}{totp_value_0}", key_hex="00")
-    assert code(b"4006381333931", rules) == Product("04006381333931", "EAN-13")
+    assert code(b"4006381333931", WALLET) == Product("04006381333931", "EAN-13")
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["https://club.example/8018/{id}?t={totp_timestamp_seconds}&c={totp_value_0}", "(8018){id}(90){totp_value_0}"],
+)
+def test_a_wallet_in_the_clothes_of_gs1_is_asked_for_its_password(template: str) -> None:
+    """Else a photograph of the code would be a member for ever."""
+    now = 1_763_769_600
+    rules = CodeRules(wallet_template=template, key_hex="00")
+    made = template.replace("{id}", "123456789012345675").replace("{totp_timestamp_seconds}", str(now))
+    fresh = made.replace("{totp_value_0}", hotp(b"\0", now // 30, 6)).encode()
+    forged = made.replace("{totp_value_0}", hotp(b"\1", now // 30, 6)).encode()
+    assert isinstance(code(fresh, rules), MemberRotating)
+    assert code(forged, rules) == RejectedRotating("123456789012345675", "wrong")
+    assert isinstance(classify(fresh, rules, "serial", now + 3600).code, RejectedRotating)
+
+
+def test_a_rejected_code_does_not_give_away_a_payment_card() -> None:
+    rules = CodeRules(wallet_template="W-{id}-{totp_value_0}", key_hex="00")
+    assert code(b"W-4111111111111111-000000", rules) == RejectedRotating("************1111", "wrong")
+
+
+@pytest.mark.parametrize("text", ["1\u00a0234,50", "\U0001f468\u200d\U0001f469", "a\u2009b"])
+def test_blanks_of_all_kinds_are_readable(text: str) -> None:
+    assert code(text.encode(), NO_RULES) == Text(text, "utf-8")
+
+
+@pytest.mark.parametrize("aim", [b"", b"]d2", b"]d1"])
+def test_the_codeword_of_fnc1_between_the_parts_of_a_marking(aim: bytes) -> None:
+    found = code(aim + b"010461009362843021GLTP9kqZn5QRt\xe893dGVz", NO_RULES)
+    assert isinstance(found, Marking)
+    assert (found.serial, found.ai93) == ("GLTP9kqZn5QRt", "dGVz")
 
 
 def test_the_table_is_what_the_command_prints() -> None:
@@ -166,7 +202,7 @@ FRAMES = (
 @example(b"(01)", "serial", 0)
 @example("]\u00e8".encode(), "serial", 0)
 def test_it_is_total_and_finds_no_member_without_a_rule(data: bytes, channel: Channel, now: int) -> None:
-    for rules in (RULES, NO_RULES):
+    for rules in (WALLET, RULES, NO_RULES):
         reading = classify(data, rules, channel, now)
         assert isinstance(reading, Reading)
         assert reading.table()["class"] in CLASSES

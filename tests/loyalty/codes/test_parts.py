@@ -1,226 +1,13 @@
-"""The parts of the classifier where the published examples do not reach."""
+"""The parts of the classifier where the published examples do not reach: telephone numbers, cards, receipts, addresses, labels."""
 
 from __future__ import annotations
 
 import pytest
 
-from loyalty.codes import (
-    Invalid,
-    MemberCard,
-    Phone,
-    Product,
-    aim,
-    article,
-    decode,
-    digital_link,
-    fiscal,
-    gs1,
-    layout_ru,
-    marking,
-    measure,
-    pan,
-    phone,
-    totp,
-)
-from loyalty.codes.gs1_kinds import of_message
-from loyalty.codes.gs1_table import IDENTIFIERS, LENGTHS
-from loyalty.codes.gs_disguise import from_bytes, from_text
-from loyalty.codes.kinds import Gs1Message, RejectedRotating, Unknown
+from loyalty.codes import MemberCard, Phone, decode, digital_link, fiscal, gs1, measure, pan, phone, totp
+from loyalty.codes.kinds import RejectedRotating, Unknown
 
 KEY = b"12345678901234567890".hex()
-
-
-# The Russian layout: what the rows of a Windows keyboard type
-
-
-@pytest.mark.parametrize(
-    ("us", "russian"),
-    [
-        ("`1234567890-=", "ё1234567890-="),
-        ("~!@#$%^&*()_+", 'Ё!"№;%:?*()_+'),
-        ("qwertyuiop[]\\", "йцукенгшщзхъ\\"),
-        ("QWERTYUIOP{}|", "ЙЦУКЕНГШЩЗХЪ/"),
-        ("asdfghjkl;'", "фывапролджэ"),
-        ('ASDFGHJKL:"', "ФЫВАПРОЛДЖЭ"),
-        ("zxcvbnm,./", "ячсмитьбю."),
-        ("ZXCVBNM<>?", "ЯЧСМИТЬБЮ,"),
-    ],
-)
-def test_the_rows_of_the_keyboard(us: str, russian: str) -> None:
-    assert layout_ru.type_russian(us) == russian
-    if not russian.isascii():
-        assert layout_ru.turn_back(russian) == us
-
-
-@pytest.mark.parametrize("text", ["", "1234.,?:;/", "hello", "мир & труд", "мир [1]", "мир €"])
-def test_what_was_not_typed_under_it_stays(text: str) -> None:
-    assert layout_ru.turn_back(text) is None
-
-
-def test_numero_sign_alone_tells_and_control_characters_stay() -> None:
-    assert layout_ru.turn_back("№1\x1d2") == "#1\x1d2"
-
-
-# AIM ids and GS
-
-
-def test_the_names_of_symbologies() -> None:
-    assert [aim.symbology(each) for each in ("]A0", "]Q1", "]X0", "")] == ["code39", "qrcode", None, None]
-    assert aim.split_aim("]e0x") == ("]e0", "x")
-    assert aim.split_aim("]ex") == ("", "]ex")
-
-
-@pytest.mark.parametrize(
-    "sign",
-    ["<GS>", "<gs>", "{GS}", "[GS]", "\\x1d", "\\u001D", "%1D", "&#29;", "^]", "~1", "␝", "<F8>", "\x1b[19~", "<FNC1>"],
-)
-def test_texts_for_gs(sign: str) -> None:
-    assert from_text(f"10A{sign}21B") == "10A\x1d21B"
-    assert from_text(f"{sign}10A{sign}21B") == "\x1d10A\x1d21B"
-    assert from_text(f"hello{sign}B") == f"hello{sign}B"
-    assert from_text(f"10A{sign}21B\x1d") == f"10A{sign}21B\x1d"  # a real GS is there
-
-
-def test_the_codeword_of_fnc1() -> None:
-    assert from_bytes(b"\xe80112\xe821") == b"\x1d0112\x1d21"
-    assert from_bytes("è0112è21".encode()) == b"\x1d0112\x1d21"
-    assert from_bytes(b"\xe8hello") == b"\xe8hello"
-    assert from_bytes(b"\xe801\x1d12") == b"\xe801\x1d12"
-
-
-# Element strings
-
-
-def test_the_table_of_identifiers_is_whole() -> None:
-    assert len(IDENTIFIERS) == 541
-    assert set(LENGTHS.values()) == {2, 3, 4}
-    assert all(len(ai) == LENGTHS[ai[:2]] for ai in IDENTIFIERS)
-
-
-@pytest.mark.parametrize(
-    ("data", "fault"),
-    [
-        ("", None),
-        ("\x1d", None),
-        ("05", gs1.Fault("no_such_ai", None)),
-        ("3109000000", gs1.Fault("no_such_ai", "3109")),
-        ("01123", gs1.Fault("length", "01")),
-        ("0112345678901ABC", gs1.Fault("characters", "01")),
-        ("10" + "A" * 21, gs1.Fault("length", "10")),
-        ("10A B", gs1.Fault("characters", "10")),
-        ("17251301", gs1.Fault("date", "17")),
-        ("17250230", gs1.Fault("date", "17")),
-        ("17250200", None),
-        ("4326250200", gs1.Fault("date", "4326")),
-        ("10A\x1d10A", None),
-        ("10A\x1d10B", gs1.Fault("repeated", "10")),
-        ("8005112000" + "93Mdlr", None),  # the GS behind a fixed length was swallowed
-        ("80051120005", gs1.Fault("length", "8005")),
-        ("7007250101" + "250102", None),
-    ],
-)
-def test_faults(data: str, fault: gs1.Fault | None) -> None:
-    assert gs1.parse(data).fault == fault
-
-
-def test_the_century_of_a_date() -> None:
-    this = 1_763_769_600  # 2025
-    assert [gs1.iso_date(f"{year:02}0131", this)[:4] for year in (25, 75, 76, 99, 0)] == [
-        "2025",
-        "2075",
-        "1976",
-        "1999",
-        "2000",
-    ]
-    assert gs1.iso_date("990131", 3_155_760_000)[:4] == "2099"  # read in 2070
-    assert gs1.iso_date("010131", 3_944_700_000)[:4] == "2101"  # read in 2095
-    assert gs1.iso_date("240200", this) == "2024-02-29"
-    assert gs1.iso_date("251100", this) == "2025-11-30"
-
-
-@pytest.mark.parametrize(
-    ("digits", "places", "number"),
-    [
-        ("01250", 3, "1.250"),
-        ("000007", 5, "0.00007"),
-        ("1234", 0, "1234"),
-        ("0000", 0, "0"),
-        ("5", 3, "0.005"),
-        ("00", 1, "0.0"),
-    ],
-)
-def test_decimals_without_a_float(digits: str, places: int, number: str) -> None:
-    assert gs1.decimal(digits, places) == number
-
-
-def test_a_second_count_and_a_second_weight_stay_as_they_are() -> None:
-    found = of_message(gs1.parse("3012\x1d3734\x1d31020012003103001200"), 0)
-    assert found == Gs1Message(count=34, weight_kg="12.00", others=(("30", "12"), ("3103", "001200")))
-
-
-def test_brackets_of_other_texts() -> None:
-    assert gs1.parse_brackets("hello (01)") is None
-    assert gs1.parse_brackets("(495)1234567") is None
-    assert gs1.parse_brackets("") is None
-
-
-# Markings
-
-
-def test_a_pack_with_a_wrong_gtin_needs_a_price_of_the_usual_kind() -> None:
-    assert marking.tobacco_pack("12345678901234ABCDEFGHIJKLMNO") is None
-    found = marking.tobacco_pack("12345678901234ABCDEFGAJKLMNOP")
-    assert found is not None
-    assert not found.gtin_check_ok
-    assert marking.tobacco_pack("1" * 29) is None
-
-
-def test_a_marking_with_a_wrong_gtin_is_still_one() -> None:
-    found = of_message(gs1.parse("0103041094787444215Qbag!\x1d93Zjqw"), 0)
-    assert isinstance(found, type(marking.without_gs("0103041094787444215Qbag!93Zjqw")))
-    assert not found.gtin_check_ok
-    assert of_message(gs1.parse("0103041094787444215Qbag!"), 0) == Invalid("check_digit", "01")
-    assert of_message(gs1.parse("0103041094787443215Qbag!\x1d93Zjqw\x1d17251399"), 0) == Invalid("date", "17")
-
-
-@pytest.mark.parametrize(
-    "code", ["0103041094787443215Qbag!", "0103041094787443215Qbag! 93Zjq\x02", "0103041094787443215Qbag! 94Z"]
-)
-def test_no_marking_without_its_tail(code: str) -> None:
-    assert marking.without_gs(code) is None
-
-
-def test_a_block_of_tobacco_without_its_tail() -> None:
-    found = marking.without_gs("010460043993125621JgXJ5.T8005112000")
-    assert found is not None
-    assert (found.serial, found.ai8005, found.gs_lost) == ("JgXJ5.T", "112000", True)
-
-
-# Articles
-
-
-@pytest.mark.parametrize(
-    ("six", "upc_a"),
-    [
-        ("123450", "012000003455"),
-        ("123451", "012100003454"),
-        ("123452", "012200003453"),
-        ("123453", "012300000451"),
-        ("123454", "012340000053"),
-        ("123456", "012345000065"),
-    ],
-)
-def test_a_upc_e_stands_for_a_upc_a(six: str, upc_a: str) -> None:
-    assert article.upc_e(six) == Product(upc_a.zfill(14), "UPC-E")
-    assert article.upc_e(f"0{six}{upc_a[-1]}") == Product(upc_a.zfill(14), "UPC-E")
-    assert article.upc_e(f"0{six}{(int(upc_a[-1]) + 1) % 10}") is None
-
-
-def test_a_upc_e_begins_with_0_or_1() -> None:
-    assert article.upc_e("2123456") is None
-    assert article.ean("2123456") == Invalid("check_digit")
-    assert article.ean("12345") == Invalid("length")
-    assert article.ean("96385074") == Product("00000096385074", "EAN-8")
 
 
 # Telephone numbers
@@ -232,6 +19,7 @@ def test_a_upc_e_begins_with_0_or_1() -> None:
         ("89123456789", "RU", "+79123456789"),
         ("89123456789", "KZ", "+79123456789"),
         ("(912) 345-67-89", "RU", "+79123456789"),
+        (" +7 912 345-67-89 ", "RU", "+79123456789"),
         ("0079123456789", "RU", "+79123456789"),
         ("81079123456789", "RU", "+79123456789"),
         ("80291234567", "RU", "+375291234567"),
@@ -279,6 +67,8 @@ def test_only_the_number_is_masked() -> None:
     assert pan.mask("pay 4111-1111-1111-1111 now") == "pay ************1111 now"
     assert pan.mask("order 4111111111111112") == "order 4111111111111112"
     assert pan.mask("14111111111111111x") == "14111111111111111x"
+    for blank in (" ", "-", ".", "\u00a0", "\u2009", "\u2011"):
+        assert pan.mask(blank.join(("4111", "1111", "1111", "1111"))) == "************1111"
 
 
 # Rotating codes
@@ -342,6 +132,16 @@ def test_a_parameter_amiss(changed: dict[str, str | None]) -> None:
 @pytest.mark.parametrize("code", ["a=1&b=2", "t=1&s=2", "t=1&s=2&i=3&fp=4", "fn=1", "", "n=1"])
 def test_other_parameters_are_no_receipt(code: str) -> None:
     assert fiscal.read(code) is None
+
+
+@pytest.mark.parametrize("size", range(len("t=20200923T0940&s="), len(receipt())))
+def test_a_receipt_that_was_cut_off_is_incomplete(size: int) -> None:
+    found = fiscal.read(receipt()[:size])
+    assert found == Unknown("fiscal_incomplete")
+
+
+def test_an_ampersand_at_the_end_changes_nothing() -> None:
+    assert fiscal.read(receipt() + "&") == fiscal.read(receipt())
 
 
 def test_parameters_more_than_needed_and_percent_signs() -> None:
