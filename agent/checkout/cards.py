@@ -47,7 +47,7 @@ def on_scan(state: State, event: Scanned, context: Context) -> Step:
     if codes.is_goods(code):
         return state, ()
     card = codes.card_of(code)
-    if card is not None and not codes.is_replayed(state, code):
+    if card is not None and not codes.is_replayed(state, code, context):
         return _find(codes.use(state, code, context), Finding(card, device=event.device))
     return _not_loyalty(state, code, context), (Announce(event.device, "not_loyalty"),)
 
@@ -58,7 +58,7 @@ def on_identify(state: State, event: Identify, context: Context) -> Step:
         return state, (Respond(event.reply, problem("no_programme")),)
     code = codes.given(event.code, context)
     card = codes.card_of(code)
-    if card is not None and not codes.is_replayed(state, code):
+    if card is not None and not codes.is_replayed(state, code, context):
         return _find(codes.use(state, code, context), Finding(card, reply=event.reply))
     after = _not_loyalty(state, code, context)
     return after, (Respond(event.reply, Identified("not_loyalty", view(after, context))),)
@@ -112,7 +112,7 @@ def _freshen(state: State, known: Known | None, context: Context) -> State:
 
 
 def _not_loyalty(state: State, code: Code, context: Context) -> State:
-    key = codes.REPLAYED if codes.is_replayed(state, code) else codes.notice_key(code)
+    key = codes.REPLAYED if codes.is_replayed(state, code, context) else codes.notice_key(code)
     return notice(replace(begin(state), unknown=True), key, context)
 
 

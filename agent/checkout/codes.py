@@ -87,9 +87,12 @@ def notice_key(code: Code) -> str:
     return _TOLD.get(type(code), NOT_LOYALTY)
 
 
-def is_replayed(state: State, code: Code) -> bool:
-    """Tell whether this rotating code was taken already, for another receipt than the open one."""
-    if not isinstance(code, MemberRotating) or (code.id, code.timestamp) not in state.used:
+def is_replayed(state: State, code: Code, context: Context) -> bool:
+    """Tell whether this rotating code was taken already, for another receipt than the open one.
+
+    Its password holds for its whole period, so another second in the code makes no other code of it.
+    """
+    if not isinstance(code, MemberRotating) or _password_of(code, context) not in state.used:
         return False
     return state.sold is not None or state.attached is None or state.attached.card != code.id
 
@@ -98,9 +101,14 @@ def use(state: State, code: Code, context: Context) -> State:
     """Remember a rotating code for as long as it is fresh."""
     if not isinstance(code, MemberRotating):
         return state
-    oldest = _seconds(context) - context.rules.window_s
-    kept = tuple(each for each in state.used if each[1] >= oldest and each != (code.id, code.timestamp))
-    return replace(state, used=(*kept, (code.id, code.timestamp)))
+    oldest = (_seconds(context) - context.rules.window_s) // context.rules.period_s
+    taken = _password_of(code, context)
+    kept = tuple(each for each in state.used if each[1] >= oldest and each != taken)
+    return replace(state, used=(*kept, taken))
+
+
+def _password_of(code: MemberRotating, context: Context) -> tuple[str, int]:
+    return code.id, code.timestamp // context.rules.period_s
 
 
 def _read(data: bytes, channel: Channel, context: Context) -> Code:

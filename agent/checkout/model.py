@@ -102,7 +102,7 @@ class State:
     notice_until: float | None = None
     idle_at: float | None = None  # when a sold receipt, or a member without a receipt, leaves the screen
     shown: View | None = None
-    used: tuple[tuple[str, int], ...] = ()  # rotating codes that were taken: id and timestamp
+    used: tuple[tuple[str, int], ...] = ()  # rotating codes that were taken: id and period
 
     @property
     def busy(self) -> bool:

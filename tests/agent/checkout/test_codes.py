@@ -114,6 +114,17 @@ def test_the_same_code_again_is_the_same_customer_and_not_the_next_one(till: Des
     assert till.identify(code).kind == "not_loyalty"
 
 
+@pytest.mark.parametrize("seconds", [-1, 1])
+def test_another_second_of_the_same_password_is_the_same_code(till: Desk, seconds: int) -> None:
+    """Whoever has seen the code can change the second in it, but cannot make another password."""
+    period = till.context.rules.period_s
+    till.later(period / 2 - till.context.now.timestamp() % period)
+    till.scan(shown_on_the_phone(till))
+    till.tell(CancelBasket(Future()))
+    till.scan(shown_on_the_phone(till, seconds))
+    assert till.view.notice == texts("till.code_replayed")
+
+
 def test_another_card_between_does_not_free_the_code(till: Desk) -> None:
     code = shown_on_the_phone(till)
     till.scan(code)
