@@ -102,6 +102,24 @@ class MemberSearchReply(msgspec.Struct, frozen=True, kw_only=True):
     includes: Included
 
 
+class HoldRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """PUT /v1/holds/{hold}: reserve points, and coupons, of a member for an open receipt. The id is the till's own."""
+
+    member: str
+    till: str
+    points: int
+    coupons: tuple[str, ...] = ()
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """200: they are held until then, or until the sale that carries the id is booked."""
+
+    id: str
+    points: int
+    coupons: tuple[str, ...]
+    expires_at: datetime
+
+
 class ReceiptId(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The identity of a paper receipt. Unique together with the store; fiscal tills add fn, fd, fp."""
 
@@ -127,6 +145,7 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     member_state: MemberState | None = None
     token: str | None = None  # enrolment token (32 base32 characters) printed on a receipt without a card
     cashier: str | None = None
+    hold: str | None = None  # id of the hold that the points were reserved with
 
 
 class Return(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -227,6 +246,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expect: int | None = None  # 409 gap and fork: the seq behind the last one that is booked of the epoch
     server_time: datetime | None = None  # 401 clock
     retry_after: int | None = None  # 429: seconds, as in Retry-After
+    most: int | None = None  # 409 points_short: so many can be held
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -17,7 +17,7 @@ from typing import Generic, Protocol, TypeVar
 from sqlalchemy import Connection, Table, select
 
 from loyalty.quote import MemberState
-from loyalty_server import flags, ledger, members, tokens
+from loyalty_server import flags, holds, ledger, members, tokens
 from loyalty_server.slips import Name
 from loyalty_server.storage import tables
 from loyalty_server.storage.statements import append, matching
@@ -109,7 +109,7 @@ class _Part(Protocol):
 
 
 class Books:
-    """Members and tokens (locked), digests of receipts, row ids, whose cards they are; and piles of what is new.
+    """Members and tokens (locked), holds, digests of receipts, row ids, whose cards they are; and piles of what is new.
 
     `hopeful` books take it that no receipt, row id or token is there yet, as is nearly always so, and ask for none of
     them: the database refuses at `write` what is there.
@@ -120,6 +120,7 @@ class Books:
         self._hopeful = hopeful
         self.cards: Shelf[str, str] = Shelf(lambda keys: members.of_cards(connection, keys))
         self.members: Shelf[str, MemberState] = Shelf(lambda keys: members.lock(connection, keys))
+        self.holds: Shelf[str, tuple[holds.Held, ...]] = Shelf(lambda keys: holds.of_members(connection, keys))
         self.tokens: Shelf[str, tokens.TokenLine] = Shelf(lambda keys: {} if hopeful else tokens.lock(connection, keys))
         self.receipts: Shelf[Name, str] = Shelf(self._receipts)
         self.row_ids: Shelf[tuple[str, date], bool] = Shelf(self._row_ids)
@@ -142,13 +143,14 @@ class Books:
         for pile in (self.new_receipts, self.entries, self.flags):
             pile.write(self._connection)
         tokens.write(self._connection, self.tokens.changes())
+        holds.write(self._connection, (each for _, known, _ in self.holds.changes() for each in known))
 
     def settle(self) -> None:
         """Set the members as they are now. The last thing in a transaction: whoever numbers a change waits for it."""
         members.write(self._connection, [(member, state) for member, state, _ in self.members.changes()])
 
     def _parts(self) -> Iterator[_Part]:
-        yield from (self.members, self.tokens, self.receipts, self.row_ids)
+        yield from (self.members, self.holds, self.tokens, self.receipts, self.row_ids)
         yield from (self.new_receipts, self.entries, self.flags)
 
     def _receipts(self, names: Collection[Name]) -> Mapping[Name, str]:

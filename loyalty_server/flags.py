@@ -16,7 +16,7 @@ Kind = Literal[
     "epoch_refused",  # two queues of one device are at work, or one on another machine: a copied disk
     "fork",  # rows that do not continue what the device has sent: a cloned or restored disk
     "rejected",  # a row that was not booked
-    "shortfall",  # points were paid that the member did not have
+    "shortfall",  # points were paid that the member did not have, or that were held for another receipt
     "sums",  # the printed numbers do not add up
     "token_forged",  # an enrolment token that this device cannot have made
     "token_reused",  # an enrolment token that stands on another receipt

@@ -1,16 +1,21 @@
-"""What a till asks while a customer waits: who a member is."""
+"""What a till asks while a customer waits: who a member is, and points that nobody else may pay with meanwhile."""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from loyalty.wire import MemberSearch, MemberSearchReply
+from loyalty.wire import Hold, HoldRequest, MemberSearch, MemberSearchReply
 from loyalty_server.devices import Device
 from loyalty_server.edge import Server, authenticate, decode, json_reply, read_body
+from loyalty_server.holds import put_hold, release, sweep
 from loyalty_server.search import search
+
+_SWEEP = timedelta(minutes=1)
 
 
 class LiveCalls:
@@ -18,10 +23,15 @@ class LiveCalls:
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._swept = server.clock.now()
 
     def routes(self) -> list[Route]:
         """All of them."""
-        return [Route("/v1/members/search", self.search, methods=["POST"])]
+        return [
+            Route("/v1/members/search", self.search, methods=["POST"]),
+            Route("/v1/holds/{hold}", self.hold, methods=["PUT"]),
+            Route("/v1/holds/{hold}", self.release, methods=["DELETE"]),
+        ]
 
     async def search(self, request: Request) -> Response:
         """POST /v1/members/search."""
@@ -31,7 +41,35 @@ class LiveCalls:
         wish = decode(await read_body(request, server.limits), MemberSearch)
         return json_reply(await run_in_threadpool(self._search, device, wish))
 
+    async def hold(self, request: Request) -> Response:
+        """PUT /v1/holds/{hold}."""
+        server = self._server
+        device = await run_in_threadpool(authenticate, server, request)
+        wish = decode(await read_body(request, server.limits), HoldRequest)
+        return json_reply(await run_in_threadpool(self._hold, device, request.path_params["hold"], wish))
+
+    async def release(self, request: Request) -> Response:
+        """DELETE /v1/holds/{hold}."""
+        device = await run_in_threadpool(authenticate, self._server, request)
+        await run_in_threadpool(self._release, device, request.path_params["hold"])
+        return json_reply({})
+
     def _search(self, device: Device, wish: MemberSearch) -> MemberSearchReply:
         server = self._server
         with server.database.reading() as connection:
             return search(connection, server.keys, device, wish, server.clock.now())
+
+    def _hold(self, device: Device, name: str, wish: HoldRequest) -> Hold:
+        server, now = self._server, self._server.clock.now()
+        with server.database.writing() as connection:
+            granted = put_hold(connection, device, name, wish, now)
+        if now - self._swept >= _SWEEP:
+            self._swept = now
+            with server.database.writing() as connection:
+                sweep(connection, now)
+        return granted
+
+    def _release(self, device: Device, name: str) -> None:
+        server = self._server
+        with server.database.writing() as connection:
+            release(connection, device, name, server.clock.now())

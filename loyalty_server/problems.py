@@ -44,6 +44,11 @@ _KINDS = {
     # programme and feed
     "no_programme": _Kind(404, "No programme is in force", retryable=True),
     "refill": _Kind(410, "The cursor is of another life of this server: begin from nothing"),
+    # holds
+    "member_unknown": _Kind(404, "There is no such member"),
+    "points_short": _Kind(409, "So many points are not there, or are held for another receipt"),
+    "coupon_not_free": _Kind(409, "A coupon is not the member's, or is held for another receipt"),
+    "hold_over": _Kind(409, "This hold has been used or released, or is another member's"),
     # batches
     "gap": _Kind(409, "Rows are missing before the first one", retryable=True),
     "fork": _Kind(409, "These rows are not a continuation of what this device has sent"),
@@ -73,6 +78,7 @@ def problem(
     expect: int | None = None,
     server_time: datetime | None = None,
     retry_after: int | None = None,
+    most: int | None = None,
 ) -> Problem:
     """Return the problem of this code."""
     kind = _KINDS[code]
@@ -86,6 +92,7 @@ def problem(
         expect=expect,
         server_time=server_time,
         retry_after=retry_after,
+        most=most,
     )
 
 
@@ -104,9 +111,10 @@ def refuse(
     expect: int | None = None,
     server_time: datetime | None = None,
     retry_after: int | None = None,
+    most: int | None = None,
 ) -> Refused:
     """Return the exception to raise."""
-    return Refused(problem(code, detail, expect=expect, server_time=server_time, retry_after=retry_after))
+    return Refused(problem(code, detail, expect=expect, server_time=server_time, retry_after=retry_after, most=most))
 
 
 def reply(said: Problem) -> Response:

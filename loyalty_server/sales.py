@@ -20,6 +20,7 @@ from loyalty_server import flags
 from loyalty_server.books import Books
 from loyalty_server.devices import Device
 from loyalty_server.keys import Keys
+from loyalty_server.payment import settle
 from loyalty_server.slips import ACCEPTED, DUPLICATE, LONGEST_NAME, Name, Outcome, Slip, name_of, plain, rejected
 from loyalty_server.storage.tables import RECEIPT, receipts, tills
 from loyalty_server.tokens import Token, TokenLine, find, recognise
@@ -69,6 +70,8 @@ def expect(desk: Desk, slips: Iterable[Slip]) -> None:
         {sale.member for _, sale in sales} | {line.member for line in lines} | {books.cards.get(card) for card in cards}
     )
     books.members.fetch(member for member in own if member is not None)
+    paying = {sale.member or books.cards.get(sale.card or "") for _, sale in sales if sale.hold or sale.quote.redeemed}
+    books.holds.fetch(member for member in paying if member is not None)
 
 
 def book_slip(desk: Desk, slip: Slip) -> Outcome:
@@ -78,15 +81,13 @@ def book_slip(desk: Desk, slip: Slip) -> Outcome:
     return _book_enrolment(desk, slip, slip.body)
 
 
-def credit(books: Books, member: str, state: MemberState, sale: Sale, row_id: str, at: datetime, now: datetime) -> int:
-    """Give the member what the receipt earned, take what it was paid with, count the purchase; return what is left."""
+def credit(books: Books, member: str, state: MemberState, sale: Sale, row_id: str, at: datetime, now: datetime) -> None:
+    """Give the member what the receipt earned, take what it was paid with, count the purchase."""
     name = name_of(sale.receipt)
     for kind, points in (("earn", sale.quote.earned), ("redeem", -sale.quote.redeemed)):
         if points:
             books.entries.add(member, kind, points, at, now, row_id, *name)
-    after = apply(state, sale)
-    books.members.put(member, after)
-    return after.balance
+    books.members.put(member, apply(state, sale))
 
 
 def receipt_of_token(connection: Connection, token: str) -> Row[tuple[object, ...]] | None:
@@ -125,9 +126,10 @@ def _book_sale(desk: Desk, slip: Slip, sale: Sale) -> Outcome:
     _put(desk, slip, at, sale, member)
     state = None if member is None else books.members.get(member)
     if member is not None and state is not None:
-        left = credit(books, member, state, sale, row.id, at, desk.now)
-        if sale.quote.redeemed and left < 0:
-            _flag(desk, "shortfall", slip, sale, member=member, detail=f"points={left} cashier={sale.cashier or ''}")
+        short = settle(books, sale, desk.device.id, member, state, at, desk.now)
+        credit(books, member, state, sale, row.id, at, desk.now)
+        if short:
+            _flag(desk, "shortfall", slip, sale, member=member, detail=f"points={short} cashier={sale.cashier or ''}")
     _look_closer(desk, slip, sale)
     return ACCEPTED
 

@@ -8,6 +8,7 @@
     ledger                  points, append-only; members.balance is its sum, kept in the same transaction
     members, cards          who has points; `change` orders the feed to the tills, the lots stand in the state
     coupon_uses, notes      coupons that members have used; consent changes and prompts that tills tell of
+    holds                   points that are reserved for open receipts
     programmes              signed revisions
     tokens, attempts        enrolment QRs and the tries to confirm a phone with a code
     consents                what was agreed to, when, and in which wording
@@ -156,6 +157,19 @@ cards = Table(
     Column("card", name(64), primary_key=True),
     Column("member", ForeignKey("members.id"), nullable=False, index=True),
     Column("created_at", UtcTime, nullable=False),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("device", name(32), primary_key=True),  # no reference: its row is locked for as long as a batch takes
+    Column("id", name(64), primary_key=True),
+    Column("member", ForeignKey("members.id"), index=True),  # None: released before it was granted
+    Column("points", BigInteger, nullable=False),
+    Column("coupons", Text, nullable=False),
+    Column("till", name(64), nullable=False),
+    Column("expires_at", UtcTime, nullable=False, index=True),
+    Column("over_at", UtcTime),  # when it was used or released
 )
 
 RECEIPT = ("business_day", "store", "till", "shift", "number")
