@@ -7,7 +7,7 @@ without padding, hashes as lower-case hex, times as RFC 3339. Secrets travel in 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -18,6 +18,15 @@ SCHEMA = 1
 
 MAX_BATCH = 500
 """Most rows in one POST /v1/events."""
+
+MOST = (1 << 62) - 1
+"""No number on the wire is larger: each fits into 64 bits, with room to count on."""
+
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
+PublicKey = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")]
+"""A raw Ed25519 key, base64url without padding."""
+EpochName = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9]{1,64}$")]
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -31,10 +40,11 @@ class ClaimRequest(msgspec.Struct, frozen=True, kw_only=True):
     """POST /v1/devices: a one-time code buys an identity for the public key that the store PC has just made."""
 
     code: str
-    public_key: str  # raw Ed25519 key, base64url
+    public_key: PublicKey
     machine: str  # machine id, so that a cloned disk image is refused with 409
     version: str
-    epoch: str = ""  # the epoch that the till has begun already; "" = the server makes one
+    epoch: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9]{0,64}$")] = ""  # the one that the till has begun already;
+    # "" = the server makes one
 
 
 class ClaimReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -269,9 +279,9 @@ class EpochRequest(msgspec.Struct, frozen=True, kw_only=True):
     `last_seq` and `last_hash` say where the old epoch ended as far as this till knows; 0 and "" = it does not.
     """
 
-    epoch: str
+    epoch: EpochName
     old_epoch: str
-    last_seq: int
+    last_seq: Count
     last_hash: str
     reason: EpochReason
     machine: str
@@ -299,15 +309,15 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """POST /v1/heartbeat: how this device is, and where its queue stands."""
 
     epoch: str
-    last_seq: int
+    last_seq: Count
     last_hash: str
-    pending: int
-    oldest_pending_at: datetime | None
+    pending: Count
+    oldest_pending_at: Time | None
     version: str
     programme_revision: int | None
     devices: dict[str, str]  # device name -> state word
-    at: datetime
-    opened: int = 0  # how often the queue file has been opened, and a name for this opening: two copies of a file
+    at: Time
+    opened: Count = 0  # how often the queue file has been opened, and a name for this opening: two copies of a file
     instance: str = ""  # differ in one of them
 
 

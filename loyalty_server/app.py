@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from loyalty.wire import (
     ChangesPage,
@@ -176,13 +176,20 @@ def _on_busy(request: Request, _: Exception) -> Response:
     return _trouble(request, "busy")
 
 
-def _on_http(_: Request, error: Exception) -> Response:
+def _on_http(request: Request, error: Exception) -> Response:
     """What Starlette itself refuses: no such path, not this method, a client that has gone."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     answer = reply(problem({404: "not_found", 405: "method_not_allowed"}.get(status, "malformed")))
-    if isinstance(error, HTTPException) and error.headers:
-        answer.headers.update(error.headers)
+    if status == 405:
+        answer.headers["allow"] = ", ".join(sorted(_methods(request)))
     return answer
+
+
+def _methods(request: Request) -> set[str]:
+    """What may be asked of this path, over all of its routes."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    fitting = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in fitting for method in route.methods or ()}
 
 
 def _on_failure(request: Request, _: Exception) -> Response:

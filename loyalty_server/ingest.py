@@ -152,6 +152,8 @@ def _carried(desk: Desk, connection: Connection, row: IncomingRow, before: set[t
     if row.origin is None:
         return None
     origin = row.origin
+    if _number(origin.seq) is None:
+        return rejected("row_malformed", "`origin.seq` is not a possible number")
     if (row.id, origin.epoch, origin.seq) in before:
         return DUPLICATE
     before.add((row.id, origin.epoch, origin.seq))

@@ -10,13 +10,13 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from loyalty.i18n import LANGUAGES
 from loyalty.wire import (
     ChangesPage,
     ClaimReply,
     ClaimRequest,
     EpochReply,
     EpochRequest,
-    EventBatch,
     EventReply,
     Heartbeat,
     HeartbeatReply,
@@ -27,11 +27,13 @@ from loyalty.wire import (
     Problem,
     Programmes,
 )
+from loyalty_server.enrolment.wording import PURPOSES
+from loyalty_server.ingest import Batch
 
 _REF = "#/components/schemas/{name}"
 _ABOUT = (
     "The central loyalty server. Tills sign each request: `Authorization: Bearer` with a compact JWS (alg Ed25519), "
-    "60 seconds long and bound to the Host. Money is integer minor units, points are integer units of "
+    "60 seconds long and bound to the Host. Whole numbers are written without a point. Money is integer minor units, points are integer units of "
     "10^-point_decimals points, times are RFC 3339. A reader ignores fields that it does not know. Errors are "
     "application/problem+json with a stable `code`; `retryable` says whether the same request may succeed later."
 )
@@ -78,7 +80,7 @@ CALLS = (
     Call("DELETE", "/v1/holds/{hold}", "release", "Let a hold be over, whether it is there or not",
          {200: None, 400: Problem, **_WHO}),
     Call("POST", "/v1/events", "events", "Rows of a device's queue, in order; each is booked once",
-         {200: EventReply, 409: Problem, **_BAD, **_WHO}, body=EventBatch, packed=True),
+         {200: EventReply, 409: Problem, **_BAD, **_WHO}, body=Batch, packed=True),
     Call("POST", "/v1/heartbeat", "heartbeat", "How a device is; commands come back",
          {200: HeartbeatReply, **_BAD, **_WHO}, body=Heartbeat),
     Call("GET", "/healthz", "health", "200 while the process answers", {200: None}, signed=False),
@@ -141,12 +143,16 @@ def _operation(call: Call, refs: dict[type, Any]) -> dict[str, Any]:
     return operation
 
 
+_SCHEMAS: Mapping[str, dict[str, Any]] = {
+    "version": {"type": "integer", "minimum": 1},
+    "language": {"type": "string", "enum": list(LANGUAGES)},
+    "purpose": {"type": "string", "enum": list(PURPOSES)},
+    "Content-Encoding": {"type": "string", "enum": ["identity", "gzip"]},
+}
+
+
 def _parameter(name: str, place: str) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "string"}
-    if name == "version":
-        schema = {"type": "integer", "minimum": 1}
-    if place == "header":
-        schema = {"type": "string", "enum": ["identity", "gzip"]}
+    schema = _SCHEMAS.get(name, {"type": "string"})
     return {"name": name, "in": place, "required": place == "path", "schema": schema}
 
 

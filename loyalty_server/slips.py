@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-from loyalty.wire import SCHEMA, Enrolment, Origin, Problem, ReceiptId, Sale
+from loyalty.wire import MOST, SCHEMA, Enrolment, Origin, Problem, ReceiptId, Sale
 from loyalty_server.problems import problem
 
 Name = tuple[date, str, str, str, str]
@@ -20,7 +20,7 @@ LONGEST_NAME = 64
 class IncomingRow(msgspec.Struct, frozen=True):
     """A row as it travels; of any kind, so that one that is not known here stops no other."""
 
-    seq: int
+    seq: Annotated[int, msgspec.Meta(ge=1, le=MOST)]
     id: str
     kind: str
     at: str

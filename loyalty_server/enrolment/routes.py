@@ -169,7 +169,7 @@ async def _fields(request: Request, limits: Limits) -> Fields:
         raise refuse("media_type", "a form is application/x-www-form-urlencoded")
     body = await read_bounded(request, limits.form)
     try:
-        found = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=16)
+        found = parse_qs(body.decode(), keep_blank_values=True)
     except ValueError as error:
         raise refuse("malformed", "not a form") from error
     return {name: values[-1] for name, values in found.items()}

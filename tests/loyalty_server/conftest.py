@@ -44,6 +44,8 @@ from loyalty_server.storage import tables
 from loyalty_server.storage.database import Database
 
 from .phone import Phone
+from .shell import Shell as Shell
+from .shell import shell as shell
 from .storages import PostgreSqlStorage, SqliteStorage, Storage
 
 NOON = datetime(2026, 12, 12, 9, 0, tzinfo=UTC)  # 12:00 in Moscow

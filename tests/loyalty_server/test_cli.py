@@ -4,88 +4,26 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
 
-from loyalty_server.cli import main
 from loyalty_server.enrolment.sender import ConsoleSender
 from loyalty_server.folder import DataFolder
 from loyalty_server.storage import tables
 
 if TYPE_CHECKING:
-    from conftest import Storage, Till
-
-COMMAND = Path(sys.executable).with_name("tillmate-server")
-PROGRAMME = """
-[programme]
-id = "club"
-revision = 1
-engine = 1
-starts_at = 2025-01-01T00:00:00+03:00
-timezone = "Europe/Moscow"
-currency = "RUB"
-[earn]
-rate_bp = 1000
-"""
-
-
-@dataclass
-class Shell:
-    """A data folder and the command on it."""
-
-    folder: Path
-    storage: Storage
-    running: list[subprocess.Popen[str]] = field(default_factory=list)
-
-    def __call__(self, *words: str, code: int = 0) -> str:
-        """What a command says: in this process, because a new one takes a second each."""
-        done = CliRunner().invoke(main, [*words, "--data", str(self.folder)])
-        assert done.exit_code == code, (words, done.output, done.exception)
-        return done.stdout if code == 0 else done.stderr
-
-    def init(self, programme: str = PROGRAMME, code: int = 0, *more: str) -> str:
-        file = self.folder.parent / "programme.toml"
-        file.write_text(programme)
-        words = ("--programme", str(file), "--store", "S1:First", "--till", "S1:1", *more)
-        if not self.folder.exists():
-            words += self.storage.words()
-        return self("init", *words, code=code)
-
-    def run(self, *words: str) -> tuple[subprocess.Popen[str], str]:
-        process = subprocess.Popen(
-            [COMMAND, "run", "--data", str(self.folder), "--listen", "127.0.0.1:0", *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.running.append(process)
-        assert process.stdout is not None
-        ready = re.fullmatch(r"ready url=(http://127\.0\.0\.1:\d+)\n", process.stdout.readline())
-        assert ready, process.communicate(timeout=5)
-        return process, ready[1]
-
-
-@pytest.fixture
-def shell(tmp_path: Path, storage: Storage) -> Iterator[Shell]:
-    shell = Shell(tmp_path / "data", storage)
-    yield shell
-    for process in shell.running:
-        process.kill()
-        process.communicate()
+    from conftest import Shell, Till
 
 
 def test_from_nothing_to_a_ledger(shell: Shell, till_at: Callable[[str], Till], tmp_path: Path) -> None:
@@ -93,7 +31,7 @@ def test_from_nothing_to_a_ledger(shell: Shell, till_at: Callable[[str], Till], 
     assert shell.init().startswith("initialised ")
     _, url = shell.run()
     till = till_at(url)
-    beside = [COMMAND, "device", "new-code", "--data", str(shell.folder), "--store", "S1"]
+    beside = [shell.command, "device", "new-code", "--data", str(shell.folder), "--store", "S1"]
     till.claim(subprocess.run(beside, capture_output=True, text=True, check=True).stdout.strip())
     member = shell("member", "add", "--card", "2900000000018", "--balance", "300").strip()
     (change,) = till.ask("GET", "/v1/members/changes").json()["changes"]
@@ -187,7 +125,9 @@ def test_a_folder_that_was_not_initialised_is_said(shell: Shell, words: tuple[st
 
 
 def test_all_mistakes_of_a_programme_are_said(shell: Shell) -> None:
-    said = shell.init(PROGRAMME.replace("rate_bp = 1000", "rate_bp = -1\nrate = 5").replace("RUB", "rub"), code=78)
+    said = shell.init(
+        shell.programme.replace("rate_bp = 1000", "rate_bp = -1\nrate = 5").replace("RUB", "rub"), code=78
+    )
     assert "earn.rate_bp" in said
     assert "earn.rate" in said
     assert "programme.currency" in said
@@ -196,12 +136,12 @@ def test_all_mistakes_of_a_programme_are_said(shell: Shell) -> None:
 def test_init_again_adds_and_keeps(shell: Shell, tmp_path: Path) -> None:
     shell.init()
     keys = DataFolder(shell.folder).keys_file.read_bytes()
-    shell.init(PROGRAMME, 0, "--store", "S2:Second", "--till", "S2:1")
+    shell.init(shell.programme, 0, "--store", "S2:Second", "--till", "S2:1")
     assert DataFolder(shell.folder).keys_file.read_bytes() == keys
     assert "there is no store 'S9'" in shell("init", "--till", "S9:1", code=1)
-    assert "revision 1 is taken" in shell.init(PROGRAMME.replace("1000", "900"), code=1)
+    assert "revision 1 is taken" in shell.init(shell.programme.replace("1000", "900"), code=1)
     file = tmp_path / "next.toml"
-    file.write_text(PROGRAMME.replace("revision = 1", "revision = 2"))
+    file.write_text(shell.programme.replace("revision = 1", "revision = 2"))
     assert shell("programme", "publish", str(file)) == "published revision=2\n"
     assert shell("programme", "publish", str(file)) == "unchanged revision=2\n"
 

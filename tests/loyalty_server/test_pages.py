@@ -152,7 +152,7 @@ def test_looking_changes_nothing(shop: Shop, till: Till, phone: Phone) -> None:
     assert (shop.everything(), shop.said.getvalue()) == before
 
 
-@pytest.mark.parametrize("body", [b"a=" + b"x" * 9000, b"&".join(b"a=1" for _ in range(50)), b"\xff=\xff"])
+@pytest.mark.parametrize("body", [b"a=" + b"x" * 9000, b"\xff=\xff"])
 def test_a_form_that_is_none_is_refused(shop: Shop, till: Till, body: bytes) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     response = shop.http.post(f"{shop.url}/e/{till.token()}", data=body, headers=headers)
