@@ -97,11 +97,23 @@ CALLS = (
 )  # fmt: skip
 
 
+def _one_of(given: str, empty: str) -> dict[str, Any]:
+    return {"required": [given], "properties": {given: {"minLength": 1}, empty: {"maxLength": 0}}}
+
+
+_RULES: Mapping[str, dict[str, Any]] = {
+    "MemberSearch": {"oneOf": [_one_of("card", "phone"), _one_of("phone", "card")]},
+}
+"""What no single field can say."""
+
+
 def document() -> dict[str, Any]:
     """The OpenAPI 3.1 description of every call."""
     structs = [one for call in CALLS for one in (call.body, *call.answers.values()) if isinstance(one, type)]
     unique = list(dict.fromkeys(structs))
     schemas, components = msgspec.json.schema_components(unique, ref_template=_REF)
+    for name, rule in _RULES.items():
+        components[name].update(rule)
     refs = dict(zip(unique, schemas, strict=True))
     paths: dict[str, Any] = {}
     for call in CALLS:
