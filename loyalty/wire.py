@@ -7,7 +7,7 @@ without padding, hashes as lower-case hex, times as RFC 3339. Secrets travel in 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -80,18 +80,35 @@ class MemberChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """One member of the replica as he is now, or a tombstone (`state` is None)."""
 
     member: str
-    idents: tuple[str, ...] = ()  # HMAC-SHA-256 hex of each card, see loyalty.codes.ident
+    idents: tuple[str, ...] | None = None  # of each card, see loyalty.codes.ident; None = as the till has them already
     greeting: str | None = None  # first name, only where the member allowed it
     state: MemberState | None = None
 
 
 class ChangesPage(msgspec.Struct, frozen=True, kw_only=True):
-    """GET /v1/members/changes?since=CURSOR&epoch=EPOCH. `next` is the cursor for the next page; 410 = refill from nothing.
+    """A page of members who have changed. `next` is the cursor for the next page.
 
     `includes` speaks of the epoch that was asked about: the one in which the till numbers its rows now.
     """
 
     changes: tuple[MemberChange, ...]
+    next: str
+    complete: bool
+    includes: Included
+
+
+class Column(msgspec.Struct, frozen=True, array_like=True):
+    """One field of all members of a page: the names that lead to it in a MemberChange, and a value for each member."""
+
+    path: tuple[str, ...]
+    values: tuple[Any, ...]  # null = the field is not there
+
+
+class PackedPage(msgspec.Struct, frozen=True, kw_only=True):
+    """GET /v1/members/changes?since=CURSOR&epoch=EPOCH: a ChangesPage, by columns. 410 = refill from nothing."""
+
+    count: int
+    columns: tuple[Column, ...]
     next: str
     complete: bool
     includes: Included

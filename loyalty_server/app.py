@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import logging
 from importlib import resources
@@ -18,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from loyalty.columns import pack
 from loyalty.wire import (
     ChangesPage,
     ClaimReply,
@@ -31,7 +31,7 @@ from loyalty.wire import (
 )
 from loyalty_server.changes import changes_since
 from loyalty_server.devices import Device, claim
-from loyalty_server.edge import Server, authenticate, decode, json_reply, read_body
+from loyalty_server.edge import Server, authenticate, decode, json_reply, read_body, squeeze
 from loyalty_server.enrolment.pages import trouble_page
 from loyalty_server.enrolment.routes import Enrolment, wanted_language
 from loyalty_server.enrolment.sender import Sender
@@ -141,10 +141,10 @@ class Api:
     def _changes(self, request: Request) -> Response:
         device = authenticate(self._server, request)
         asked = request.query_params
-        page = self._page(device, asked.get("since", ""), asked.get("epoch", ""))
+        page = pack(self._page(device, asked.get("since", ""), asked.get("epoch", "")))
         if "gzip" not in request.headers.get("accept-encoding", ""):
             return json_reply(page)
-        packed = gzip.compress(msgspec.json.encode(page), compresslevel=6, mtime=0)
+        packed = squeeze(msgspec.json.encode(page))
         headers = {"content-encoding": "gzip", "vary": "accept-encoding", "cache-control": "no-store"}
         return Response(packed, headers=headers, media_type="application/json")
 

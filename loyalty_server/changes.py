@@ -1,8 +1,10 @@
 """The feed from which a till keeps its replica: members in the order in which they changed.
 
-A cursor is the incarnation of this server and a change number. One from another life (a server that was set up anew or
-restored from a backup) cannot be continued: 410, and the till refills. All of a page, `includes` too, comes from one
-picture of the database. `includes` holds for the replica as a whole only once `complete` is said: a member of a page
+A cursor is the incarnation of this server, a change number, and the one up to which the till was complete for the last
+time. One from another life (a server that was set up anew or restored from a backup) cannot be continued: 410, and the
+till refills. Cards are told only where a till that was complete cannot know them: most changes are purchases, and a
+keyed hash, which does not pack, would be half of such a change. All of a page, `includes` too, comes from one picture of
+the database. `includes` holds for the replica as a whole only once `complete` is said: a member of a page
 that is still to come may lack the same rows.
 """
 
@@ -12,6 +14,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Row, func, select, update
 
@@ -43,14 +46,15 @@ def changes_since(
     """
     incarnation = connection.execute(select(settings.c.value).where(settings.c.name == _INCARNATION)).scalar_one()
     since = _since(connection, cursor, incarnation)
-    after = select(members).where(members.c.change > since).order_by(members.c.change).limit(most + 1)
+    after = select(members).where(members.c.change > since.change).order_by(members.c.change).limit(most + 1)
     found = connection.execute(after).all()
     page, complete = found[:most], len(found) <= most
-    last = page[-1].change if page else since
+    last = page[-1].change if page else since.change
     key, held = ident_key(connection, keys, device), _cards(connection, since, last)
+    told = [held[row.id] if row.cards_change > since.whole else None for row in page]
     return ChangesPage(
-        changes=tuple(change_of(row, key, held[row.id], now) for row in page),
-        next=f"{incarnation}.{last}",
+        changes=tuple(change_of(row, key, theirs, now) for row, theirs in zip(page, told, strict=True)),
+        next=f"{incarnation}.{last}.{last if complete else since.whole}",
         complete=complete,
         includes=includes(connection, device, epoch or device.epoch),
     )
@@ -62,11 +66,14 @@ def ident_key(connection: Connection, keys: Keys, device: Device) -> bytes:
     return keys.ident(device.store, connection.execute(generation).scalar_one())
 
 
-def change_of(row: Row[tuple[object, ...]], key: bytes, held: Iterable[str], now: datetime) -> MemberChange:
-    """Return what a store is told of a row of `members`, who holds these cards; of a deleted one, that he is gone."""
+def change_of(row: Row[tuple[object, ...]], key: bytes, held: Iterable[str] | None, now: datetime) -> MemberChange:
+    """Return what a store is told of a row of `members`, who holds these cards (None = the till has them already).
+
+    Of a deleted one it is told that he is gone.
+    """
     if row.deleted_at is not None:
         return MemberChange(member=row.id)
-    idents = tuple(ident(key, card) for card in held)
+    idents = None if held is None else tuple(ident(key, card) for card in held)
     return MemberChange(member=row.id, idents=idents, greeting=row.greeting, state=state_of(row, as_of=now))
 
 
@@ -76,23 +83,34 @@ def includes(connection: Connection, device: Device, epoch: str) -> Included:
     return Included(epoch, connection.execute(here).scalar_one_or_none() or 0)
 
 
-def _since(connection: Connection, cursor: str, incarnation: str) -> int:
+class _Since(NamedTuple):
+    """What the till has: all changes up to `change`, of members whom it knew as they were at `whole`; 0 = of nobody."""
+
+    change: int = 0
+    whole: int = 0
+
+
+def _since(connection: Connection, cursor: str, incarnation: str) -> _Since:
     if not cursor:
-        return 0
-    life, _, number = cursor.partition(".")
+        return _Since()
+    life, *numbers = cursor.split(".")
     newest = connection.execute(select(func.coalesce(func.max(members.c.change), 0))).scalar_one()
-    if (
-        life != incarnation
-        or not (number.isdecimal() and number.isascii() and len(number) < 19)
-        or int(number) > newest
-    ):
+    if life != incarnation or len(numbers) != len(_Since._fields) or not all(map(_is_number, numbers)):
         raise refuse("refill")
-    return int(number)
+    since = _Since(*map(int, numbers))
+    if not since.whole <= since.change <= newest:
+        raise refuse("refill")
+    return since
 
 
-def _cards(connection: Connection, since: int, last: int) -> defaultdict[str, list[str]]:
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and text.isascii() and len(text) < 19
+
+
+def _cards(connection: Connection, since: _Since, last: int) -> defaultdict[str, list[str]]:
     of_page = select(cards.c.member, cards.c.card).join(members, members.c.id == cards.c.member)
-    of_page = of_page.where(members.c.change > since, members.c.change <= last).order_by(cards.c.card)
+    of_page = of_page.where(members.c.change > since.change, members.c.change <= last)
+    of_page = of_page.where(members.c.cards_change > since.whole).order_by(cards.c.card)
     held: defaultdict[str, list[str]] = defaultdict(list)
     for member, card in connection.execute(of_page):
         held[member].append(card)

@@ -8,7 +8,6 @@ number: that is the order of the feed.
 from __future__ import annotations
 
 import secrets
-import uuid
 from collections.abc import Collection
 from datetime import date, datetime
 
@@ -27,7 +26,8 @@ def add_member(
     connection: Connection, now: datetime, *, joined: date, phone: str | None = None, greeting: str | None = None
 ) -> str:
     """Make a member without a card and return his id."""
-    member = uuid.uuid4().hex
+    member = secrets.token_hex(8)  # short, because it is told to all tills with each change
+    change = next_number(connection, "change")
     state = MemberState(joined=joined.isoformat())
     connection.execute(
         insert(members).values(
@@ -36,7 +36,8 @@ def add_member(
             state=_text(state),
             greeting=greeting,
             phone=phone,
-            change=next_number(connection, "change"),
+            change=change,
+            cards_change=change,
             created_at=now,
         )
     )
@@ -47,7 +48,7 @@ def give_card(connection: Connection, member: str, card: str, now: datetime) -> 
     """Attach a card. Raises LookupError when it is somebody's already."""
     if not insert_new(connection, cards, {"card": card, "member": member, "created_at": now}):
         raise LookupError("the card belongs to a member already")
-    _touch(connection, member)
+    _has_other_cards(connection, member)
 
 
 def give_new_card(connection: Connection, member: str, now: datetime) -> str:
@@ -56,7 +57,7 @@ def give_new_card(connection: Connection, member: str, now: datetime) -> str:
         digits = f"{CARD_PREFIX}{secrets.randbelow(10**10):010}"
         card = f"{digits}{check_digit(digits)}"
         if insert_new(connection, cards, {"card": card, "member": member, "created_at": now}):
-            _touch(connection, member)
+            _has_other_cards(connection, member)
             return card
 
 
@@ -104,9 +105,9 @@ def state_of(row: Row[tuple[object, ...]], as_of: datetime | None = None) -> Mem
     return msgspec.structs.replace(state, balance=row.balance, as_of=as_of)
 
 
-def _touch(connection: Connection, member: str) -> None:
+def _has_other_cards(connection: Connection, member: str) -> None:
     change = next_number(connection, "change")
-    connection.execute(update(members).where(members.c.id == member).values(change=change))
+    connection.execute(update(members).where(members.c.id == member).values(change=change, cards_change=change))
 
 
 def _text(state: MemberState) -> str:

@@ -12,7 +12,6 @@ import msgspec
 
 from loyalty.i18n import LANGUAGES
 from loyalty.wire import (
-    ChangesPage,
     ClaimReply,
     ClaimRequest,
     EpochReply,
@@ -24,6 +23,7 @@ from loyalty.wire import (
     HoldRequest,
     MemberSearch,
     MemberSearchReply,
+    PackedPage,
     Problem,
     Programmes,
 )
@@ -72,7 +72,7 @@ CALLS = (
     Call("GET", "/v1/programme", "programme", "The signed programme in force, and the next one; with an ETag",
          {200: Programmes, 304: "nothing", 404: Problem, **_WHO}),
     Call("GET", "/v1/members/changes", "changes", "Members that have changed since a cursor, oldest change first",
-         {200: ChangesPage, 410: Problem, **_WHO}, query=("since", "epoch")),
+         {200: PackedPage, 410: Problem, **_WHO}, query=("since", "epoch")),
     Call("POST", "/v1/members/search", "search", "The member with a card or a telephone, as he is now",
          {200: MemberSearchReply, **_BAD, **_WHO}, body=MemberSearch),
     Call("PUT", "/v1/holds/{hold}", "hold", "Reserve points for an open receipt, under the till's own id",

@@ -170,7 +170,8 @@ def _apply(connection: sqlite3.Connection, page: ChangesPage, at: str) -> None:
 
 
 def _put(connection: sqlite3.Connection, change: MemberChange, at: str, included: tuple[str, int]) -> None:
-    connection.execute("DELETE FROM idents WHERE member = ?", (change.member,))
+    if change.state is None or change.idents is not None:
+        connection.execute("DELETE FROM idents WHERE member = ?", (change.member,))
     if change.state is None:
         connection.execute("DELETE FROM members WHERE member = ?", (change.member,))
         return
@@ -182,7 +183,7 @@ def _put(connection: sqlite3.Connection, change: MemberChange, at: str, included
     )
     connection.executemany(
         "INSERT OR REPLACE INTO idents (ident, member) VALUES (?, ?)",
-        ((ident, change.member) for ident in change.idents),
+        ((ident, change.member) for ident in change.idents or ()),
     )
 
 

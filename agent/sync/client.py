@@ -20,7 +20,7 @@ from urllib3.exceptions import ProtocolError
 from agent.clock import Clock
 from agent.identity import Identity
 from agent.sync.errors import NotAuthorised, Reason, ServerUnreachable
-from agent.sync.replies import Answer, clock_of, date_of, read, refusal
+from agent.sync.replies import Answer, clock_of, date_of, page, read, refusal
 from agent.sync.server_clock import ServerClock
 from loyalty.jws import sign_request
 from loyalty.wire import (
@@ -98,7 +98,7 @@ class Client:
     def changes(self, since: str | None, epoch: str = "") -> ChangesPage:
         """The next page of the members' feed; None = from nothing. `epoch`: of our rows now. Raises Gone too."""
         asked = {name: value for name, value in (("since", since), ("epoch", epoch)) if value}
-        return read(self._call("GET", "/v1/members/changes", params=asked), ChangesPage)
+        return page(self._call("GET", "/v1/members/changes", params=asked))
 
     def events(self, batch: EventBatch) -> EventReply:
         """Deliver rows. Raises Gap, Fork, EpochUnknown and TooLarge too."""

@@ -26,8 +26,9 @@ from agent.sync.errors import (
     ServerUnreachable,
     TooLarge,
 )
+from loyalty.columns import unpack
 from loyalty.errors import TillmateError
-from loyalty.wire import Problem
+from loyalty.wire import ChangesPage, PackedPage, Problem
 
 LONGEST_PAUSE = 3600.0
 """Seconds; a server may not send a till away for longer."""
@@ -52,6 +53,14 @@ def read(answer: Answer, shape: type[T]) -> T:
         raise ServerUnreachable(
             f"status {answer.status} with something else than a {shape.__name__}", "reply"
         ) from error
+
+
+def page(answer: Answer) -> ChangesPage:
+    """The page of members in a successful answer. Raises ServerUnreachable."""
+    try:
+        return unpack(read(answer, PackedPage))
+    except msgspec.ValidationError as error:
+        raise ServerUnreachable(f"a page of members that is none: {error}", "reply") from error
 
 
 def refusal(answer: Answer, now: datetime) -> TillmateError:

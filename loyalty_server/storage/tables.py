@@ -145,6 +145,7 @@ members = Table(
     Column("greeting", Text),
     Column("phone", name(20), unique=True),
     Column("change", BigInteger, nullable=False, unique=True),
+    Column("cards_change", BigInteger, nullable=False, server_default="0"),  # the last one that was about his cards
     Column("created_at", UtcTime, nullable=False),
     Column("deleted_at", UtcTime),
     Column("lots_at", UtcTime),  # the latest that his lots know of; empty = nothing of his has ever been able to burn

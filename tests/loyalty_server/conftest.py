@@ -23,12 +23,13 @@ from sqlalchemy import Table, func, select
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from loyalty.chain import GENESIS, row_hash
+from loyalty.columns import unpack
 from loyalty.engine import quote
 from loyalty.enrolment_token import hour_of, mint
 from loyalty.jws import sign_request
 from loyalty.programme import Programme, load
 from loyalty.quote import Basket, Line, MemberState, Quote
-from loyalty.wire import ClaimReply, ClaimRequest, EventReply, Problem, ReceiptId, Row, Sale
+from loyalty.wire import ClaimReply, ClaimRequest, EventReply, MemberChange, PackedPage, Problem, ReceiptId, Row, Sale
 from loyalty_server import setup
 from loyalty_server.app import make_app
 from loyalty_server.devices import new_code
@@ -276,6 +277,10 @@ class Till:
 
     def verdicts(self, *rows: Row) -> list[str]:
         return [each.problem.code if each.problem else each.verdict for each in self.send(*rows).verdicts]
+
+    def changes(self) -> tuple[MemberChange, ...]:
+        """The members, as one page tells them."""
+        return unpack(msgspec.json.decode(self.ask("GET", "/v1/members/changes").content, type=PackedPage)).changes
 
     def sell(self, *args: int, **more: object) -> Sale:
         """Sell and deliver."""

@@ -8,10 +8,12 @@ import msgspec
 import pytest
 
 from loyalty.codes import ident
+from loyalty.columns import unpack
 from loyalty.quote import MemberState
-from loyalty.wire import ChangesPage
+from loyalty.wire import ChangesPage, PackedPage
 from loyalty_server.edge import Limits
 from loyalty_server.keys import decode_bytes
+from loyalty_server.members import give_card
 from loyalty_server.storage import tables
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 def page(till: Till, since: str = "") -> ChangesPage:
     response = till.ask("GET", "/v1/members/changes", params={"since": since} if since else {})
     assert response.status_code == 200, response.text
-    return msgspec.json.decode(response.content, type=ChangesPage)
+    return unpack(msgspec.json.decode(response.content, type=PackedPage))
 
 
 def all_pages(till: Till, since: str = "") -> list[ChangesPage]:
@@ -90,6 +92,33 @@ def test_only_what_changed_comes_again(shop: Shop, till: Till) -> None:
     assert [change.member for change in page(till).changes] == [second, first]
 
 
+def test_cards_are_told_to_whom_does_not_know_them(shop: Shop, till: Till) -> None:
+    first, second = shop.member("1"), shop.member("2")
+    cursor = page(till).next
+    till.sell(member=first)
+    with shop.database.writing() as tx:
+        give_card(tx, second, "3", shop.clock.now())
+    key = decode_bytes(till.me.ident_key)
+    told = {change.member: change.idents for change in page(till, cursor).changes}
+    assert told.pop(first) is None
+    assert set(told[second] or ()) == {ident(key, "2"), ident(key, "3")}
+
+
+def test_cards_of_a_member_who_moved_on_during_the_first_fill_are_told(make_shop: Callable[..., Shop]) -> None:
+    shop = make_shop(limits=Limits(page=2))
+    till = shop.till()
+    members = [shop.member(f"card-{number}") for number in range(5)]
+    first = page(till)
+    till.sell(member=members[2])
+    till.sell(member=members[0])
+    rest = all_pages(till, first.next)
+    seen = {change.member: change.idents for each in [first, *rest] for change in each.changes}
+    assert all(seen[member] for member in members)
+    till.sell(member=members[1])
+    (change,) = page(till, rest[-1].next).changes
+    assert (change.member, change.idents) == (members[1], None)
+
+
 def test_includes_says_what_the_page_has_counted_in(shop: Shop, till: Till) -> None:
     member = shop.member("1")
     other = shop.till("S1", "pc-2")
@@ -114,11 +143,27 @@ def test_a_deleted_member_is_a_tombstone(shop: Shop, till: Till) -> None:
         gone = tables.members.update().where(tables.members.c.id == member)
         tx.execute(gone.values(deleted_at=shop.clock.now(), change=99))
     (change,) = page(till, cursor).changes
-    assert (change.member, change.state, change.idents) == (member, None, ())
+    assert (change.member, change.state, change.idents) == (member, None, None)
 
 
 @pytest.mark.parametrize(
-    "cursor", ["x", "x.1", ".", "0", "-1", "{life}.", "{life}.-1", "{life}.99", "{life}.1e3", "{life}.²"]
+    "cursor",
+    [
+        "x",
+        "x.1.1",
+        ".",
+        "0",
+        "-1",
+        "{life}.",
+        "{life}.1",
+        "{life}.-1.0",
+        "{life}.99.0",
+        "{life}.1e3.0",
+        "{life}.².0",
+        "{life}.1.2",
+        "{life}.1.",
+        "{life}.1.1.1",
+    ],
 )
 def test_a_cursor_of_another_life_means_refill(shop: Shop, till: Till, cursor: str, problem_of: Read) -> None:
     shop.member("1")

@@ -34,8 +34,9 @@ def test_from_nothing_to_a_ledger(shell: Shell, till_at: Callable[[str], Till], 
     beside = [shell.command, "device", "new-code", "--data", str(shell.folder), "--store", "S1"]
     till.claim(subprocess.run(beside, capture_output=True, text=True, check=True).stdout.strip())
     member = shell("member", "add", "--card", "2900000000018", "--balance", "300").strip()
-    (change,) = till.ask("GET", "/v1/members/changes").json()["changes"]
-    assert (change["member"], change["state"]["balance"]) == (member, 300)
+    (change,) = till.changes()
+    assert change.state is not None
+    assert (change.member, change.state.balance) == (member, 300)
     till.sell(10000, member=member)
     file = tmp_path / "ledger.csv"
     assert f"lines=2 file={file}" in shell("ledger", "--csv", str(file))

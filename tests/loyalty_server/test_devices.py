@@ -101,8 +101,8 @@ def test_idents_are_those_of_the_asking_store(shop: Shop) -> None:
     shop.member("2900000000018")
     for store in ("S1", "S2"):
         till = shop.till(store, store)
-        changes = till.ask("GET", "/v1/members/changes").json()["changes"]
-        assert changes[0]["idents"] == [ident(decode_bytes(till.me.ident_key), "2900000000018")]
+        columns = {tuple(path): values for path, values in till.ask("GET", "/v1/members/changes").json()["columns"]}
+        assert columns["idents",] == [[ident(decode_bytes(till.me.ident_key), "2900000000018")]]
 
 
 @pytest.mark.parametrize("skew", [61, -61, 3600])

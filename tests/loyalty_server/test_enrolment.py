@@ -92,10 +92,11 @@ def test_the_purchase_counts_for_the_new_member(till: Till, phone: Phone) -> Non
     token = till.token()
     till.sell(24000, token=token)
     phone.join(token)
-    (change,) = till.ask("GET", "/v1/members/changes").json()["changes"]
-    assert change["state"]["counters"]["purchases"]["lifetime"] == 1
-    assert change["state"]["joined"] == "2026-12-12"
-    assert len(change["idents"]) == 1
+    (change,) = till.changes()
+    assert change.state is not None
+    assert change.state.counters.purchases["lifetime"] == 1
+    assert change.state.joined == "2026-12-12"
+    assert len(change.idents or ()) == 1
 
 
 def test_the_new_card_is_one_that_tills_read(shop: Shop, till: Till, phone: Phone) -> None:

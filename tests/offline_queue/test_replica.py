@@ -103,6 +103,14 @@ def test_changes_tombstones_and_cards_that_move(writer: ReplicaWriter, reader: R
     assert {card: reader.find(card).state.balance for card in ("new", "two", CARD)} == {"new": 280, "two": 20, CARD: 20}
 
 
+def test_cards_that_are_not_told_again_stay(writer: ReplicaWriter, reader: ReplicaReader) -> None:
+    writer.apply(page(member(1, 300, CARD, "other")))
+    writer.apply(page(MemberChange(member="m-1", state=MemberState(balance=290))))
+    assert [reader.find(card).state.balance for card in (CARD, "other")] == [290, 290]
+    writer.apply(page(gone(1)))
+    assert reader.find(CARD) is None
+
+
 def test_a_half_delivered_answer_vouches_only_for_its_own_members(writer: ReplicaWriter, reader: ReplicaReader) -> None:
     writer.apply(page(member(1, 100, "one"), member(2, 200, "two"), seq=3))
     writer.apply(page(member(1, 150, "one"), complete=False, seq=5))

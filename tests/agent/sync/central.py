@@ -18,6 +18,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from loyalty.chain import GENESIS, row_hash
+from loyalty.columns import pack
 from loyalty.jws import ClockSkew, sign_programme, verify_request
 from loyalty.programme import load, to_json
 from loyalty.quote import Quote
@@ -141,7 +142,7 @@ class Central:
             case "/v1/programme":
                 return self.programme(etag)
             case "/v1/members/changes":
-                return 200, self.page(parse_qs(query).get("since", [""])[0]), ""
+                return 200, pack(self.page(parse_qs(query).get("since", [""])[0])), ""
             case "/v1/heartbeat":
                 self.heartbeats.append(msgspec.json.decode(body, type=Heartbeat))
                 return 200, HeartbeatReply(self.now(), self.commands), ""

@@ -33,6 +33,7 @@ from agent.sync.errors import (
     TooLarge,
 )
 from agent.sync.replies import Answer, refusal, retry_after
+from loyalty.columns import pack
 from loyalty.wire import ChangesPage, Problem
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def safe(certificate: Path, page: Callable[..., ChangesPage]) -> Iterator[str]:
     """An https server with that certificate."""
 
     def answer(request: BaseHTTPRequestHandler) -> None:
-        content = msgspec.json.encode(page(next="from tls"))
+        content = msgspec.json.encode(pack(page(next="from tls")))
         request.send_response(200)
         request.send_header("Content-Length", str(len(content)))
         request.end_headers()
