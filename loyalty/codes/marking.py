@@ -23,7 +23,7 @@ _WITHOUT_GS = re.compile(
 )
 _PACK = re.compile(rf"(?P<gtin>[0-9]{{14}})(?P<serial>{_C}{{7}})(?P<mrp>{_C}{{4}})(?P<check>{_C}{{4}})")
 _BEGINS = re.compile(r"01[0-9]{14}21")
-_LOOSE_GS = re.compile(rf"(?:GS|(?!{_C})[^\x1d])+(?=9[1-3]|8005|31[0-9]{{2}}|335[0-5])")  # GS1 has no such signs
+_LOOSE_GS = re.compile(rf"(?:GS|(?!{_C})[^\x1d]){{1,4}}(?=9[1-3]|8005|31[0-9]{{2}}|335[0-5])")  # GS1 has no such signs
 _GLUED = re.compile(rf"({_C}{{4}})92({_C}{{88}}|{_C}{{44}})")
 _CHEAP = "A"  # the price is base 80 and begins with A up to 5120 roubles
 

@@ -27,9 +27,10 @@ _RU_MOBILE = re.compile(r"9[0-9]{9}")
 _KZ_MOBILE = re.compile(r"7(?:0[0-25-8]|47|6[0-4]|7[15-8]|85)[0-9]{7}")
 _KZ_FIXED = re.compile(r"7(?:1[0-8]|2[1-9])[0-9]{7}")
 _FREE_7 = re.compile(r"80[04][0-9]{7}")
-_PAID_7 = re.compile(r"809[0-9]{7}")
+_OTHER_7 = re.compile(r"(?:80[389]|751)[0-9]{7}")  # paid, personal, voice over IP
 _BY_MOBILE = re.compile(r"(?:25[5-79]|29[1-9]|33[0-9]|44[0-9])[0-9]{6}")
 _BY_FIXED = re.compile(r"(?:1[5-7]|2[1-3])[0-9]{7}")
+_OTHER_BY = re.compile(r"(?:810|902)[0-9]{7}|249[0-9]{6}")  # paid, voice over IP
 _FREE_BY = re.compile(r"800[0-9]{3,7}|8(?:0[13]|20[0-9])[0-9]{7}")
 
 
@@ -44,8 +45,8 @@ class _Plan:
 
 
 _PLANS = (
-    _Plan("7", (_RU_MOBILE, _KZ_MOBILE), (_FREE_7,), (_RU_FIXED, _KZ_FIXED, _PAID_7)),
-    _Plan("375", (_BY_MOBILE,), (_FREE_BY,), (_BY_FIXED,)),
+    _Plan("7", (_RU_MOBILE, _KZ_MOBILE), (_FREE_7,), (_RU_FIXED, _KZ_FIXED, _OTHER_7)),
+    _Plan("375", (_BY_MOBILE,), (_FREE_BY,), (_BY_FIXED, _OTHER_BY)),
 )
 
 

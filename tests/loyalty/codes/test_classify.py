@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from drivers.framing import LIMIT
 from loyalty.codes import (
     CLASSES,
     Channel,
@@ -219,6 +221,16 @@ def test_random_bytes_raise_nothing_and_are_no_members(size: Callable[[int, int]
     for number in range(size(100_000, 1_000_000)):
         data = dice.randbytes(dice.randrange(40))
         assert not isinstance(classify(data, wallet, CHANNELS[number % 3], number).code, MEMBERS), data
+
+
+@pytest.mark.parametrize("head", ["", "010461009362843021", "https://a/", "t=1", "(01)", "]C1", "tel:"])
+@pytest.mark.parametrize("body", [" ", "1", "1 ", "&a=", "/01/", "(01)", "<GS>", "GS", "\x1d10A", "ф"])
+def test_the_longest_frame_costs_no_more_than_its_length(head: str, body: str) -> None:
+    frame = (head + body * LIMIT).encode()[:LIMIT]
+    start = time.thread_time()
+    for channel in CHANNELS:
+        classify(frame, WALLET, channel, 0)
+    assert time.thread_time() - start < 0.5
 
 
 @given(st.integers(0, 10**10 - 1), st.integers(0, 12), st.integers(1, 9))

@@ -140,6 +140,7 @@ def test_libphonenumber_knows_the_same_mobiles(country: str, number: int) -> Non
     assert found is not None
     assert found.mobile == (phonenumbers.number_type(theirs) == kinds.MOBILE)
     assert bool(found.toll_free) == (phonenumbers.number_type(theirs) == kinds.TOLL_FREE)
+    assert found.valid or not phonenumbers.is_valid_number(theirs)
     if found.mobile or phonenumbers.is_valid_number(theirs):
         assert found.e164 == phonenumbers.format_number(theirs, phonenumbers.PhoneNumberFormat.E164)
 
