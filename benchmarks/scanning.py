@@ -46,6 +46,9 @@ SHORT = b"]E02900000000117"
 LONG = b"]d20104601234567893215" + b"abcdefghijkl\x1d91EE06\x1d92" + b"A" * 44
 GAP = 0.004
 
+Reader = Callable[[str, int, Callable[[], None]], list[float]]
+"""What reads so many codes from a port, and says when it is open: what came before that is thrown away."""
+
 fork = multiprocessing.get_context("fork")
 
 
@@ -87,7 +90,8 @@ def elsewhere(work: Callable[..., None], *args: object) -> Iterator[None]:
 
 
 def scan_and_stamp(master: int, code: bytes, count: int, stamps: Connection) -> None:
-    """Type codes; the moment before the last byte of each goes to `stamps`."""
+    """Type codes, once the port is open; the moment before the last byte of each goes to `stamps`."""
+    stamps.recv()
     for _ in range(count):
         time.sleep(GAP)  # noqa: TID251 - plays a cashier, in a process of its own
         os.write(master, code)
@@ -96,7 +100,7 @@ def scan_and_stamp(master: int, code: bytes, count: int, stamps: Connection) -> 
         stamps.send(stamp)
 
 
-def ours(name: str, count: int) -> list[float]:
+def ours(name: str, count: int, opened: Callable[[], None]) -> list[float]:
     """When each code was classified."""
     told: list[float] = []
     stop = threading.Event()
@@ -108,13 +112,15 @@ def ours(name: str, count: int) -> list[float]:
             stop.set()
 
     with closing(serial_port.open_port(serial_port.Options(name))) as device:
+        opened()
         read_scanner(device, stop, name="b", framer=Framer(), emit=emit, clock=SystemClock(), repeats=Repeats(0))
     return told
 
 
-def theirs(name: str, count: int) -> list[float]:
+def theirs(name: str, count: int, opened: Callable[[], None]) -> list[float]:
     """The same with what readline() does, told to end at CR."""
     with Serial(name, timeout=1) as port:
+        opened()
         told = []
         for _ in range(count):
             code = port.read_until(b"\r")
@@ -123,26 +129,27 @@ def theirs(name: str, count: int) -> list[float]:
     return told
 
 
-def floor(name: str, count: int) -> list[float]:
+def floor(name: str, count: int, opened: Callable[[], None]) -> list[float]:
     """What this machine needs to wake anybody up at all: bare bytes, no code, no class."""
     told: list[float] = []
     with closing(serial_port.open_port(serial_port.Options(name))), Path(name).open("rb", buffering=0) as node:
+        opened()
         while len(told) < count:
             select.select([node], [], [])
             told += [time.monotonic()] * os.read(node.fileno(), 4096).count(b"\r")
     return told
 
 
-def latency(read: Callable[[str, int], list[float]], code: bytes, count: int) -> tuple[float, float]:
+def latency(read: Reader, code: bytes, count: int) -> tuple[float, float]:
     """p50 and p99 in milliseconds from the last byte to the class, each of the quietest of RUNS runs for it."""
     runs = [_latency(read, code, count // RUNS) for _ in range(RUNS)]
     return min(p50 for p50, _ in runs), min(p99 for _, p99 in runs)
 
 
-def _latency(read: Callable[[str, int], list[float]], code: bytes, count: int) -> tuple[float, float]:
-    near, far = fork.Pipe(duplex=False)
+def _latency(read: Reader, code: bytes, count: int) -> tuple[float, float]:
+    near, far = fork.Pipe()
     with cable() as (master, name), elsewhere(scan_and_stamp, master, code, count, far):
-        told = read(name, count)
+        told = read(name, count, partial(near.send, "it is open"))
         stamps = [near.recv() for _ in range(count)]
     took = [(after - before) * 1000 for before, after in zip(stamps, told, strict=True)]
     return statistics.median(took), statistics.quantiles(took, n=100)[98]
