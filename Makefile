@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -P
 
-.PHONY: venv demo test test-full check bench bench-server bench-large soak test-service test-usb pictures lock clean
+.PHONY: venv demo test test-full check bench bench-server bench-large soak test-service test-usb test-powercut pictures lock clean
 
 venv: $(VENV)/ready
 
@@ -60,6 +60,9 @@ test-service: venv
 
 test-usb: venv
 	tests/rig/usb.sh
+
+test-powercut: venv
+	tests/rig/powercut.sh
 
 pictures: venv
 	tests/rig/debian.sh chromium

@@ -12,4 +12,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . tests/rig/qemu.sh
 
 prepare_qemu tests/rig/powercut/guest tests/offline_queue/scene.py
-"$BIN/pytest" tests/rig/powercut/powercut.py --timeout 1200 "$@"
+"$BIN/pytest" tests/rig/powercut/powercut.py "$@"

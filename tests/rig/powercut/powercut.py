@@ -31,7 +31,7 @@ from .write_log import Replay, WriteLog
 
 RAM = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
 DISK_MIB = 48
-BOOTED_WITHIN = 300.0  # of a busy machine without KVM
+BOOTED_WITHIN = 900.0  # of a very busy machine without KVM; 20 s of a quiet one
 CUTS, KILLS = 250, 3
 SALES = 150
 """Promises in a life, at the least, before it is killed."""
@@ -155,7 +155,7 @@ def ram() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3600)  # mostly of waiting for three boots
 def test_nothing_that_was_promised_is_lost(ram: Path, tmp_path: Path, proof: Callable[[str], None]) -> None:
     chance = random.Random(20261212)  # noqa: S311 - repeatable, no secret
     data, bench = ram / "data.img", Bench(ram)
