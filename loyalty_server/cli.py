@@ -26,7 +26,8 @@ from loyalty_server.app import make_app
 from loyalty_server.clock import SystemClock
 from loyalty_server.devices import new_code, new_code_for, revoke
 from loyalty_server.edge import Server, names_of, receipt_address
-from loyalty_server.enrolment.sender import ConsoleSender
+from loyalty_server.enrolment.gateway import load_gateway
+from loyalty_server.enrolment.sender import ConsoleSender, Sender
 from loyalty_server.enrolment.wording import Wordings
 from loyalty_server.folder import DataFolder, NotInitialised
 from loyalty_server.keys import Keys
@@ -75,7 +76,13 @@ def init(
 @click.option("--listen", default="127.0.0.1:8080", metavar="HOST:PORT", help="Where to listen; port 0 = any free one.")
 @click.option("--public-url", metavar="URL", help="What stands in enrolment QRs; default: where it listens.")
 @click.option("--name", "names", multiple=True, metavar="HOST[:PORT]", help="Another name that tills ask by.")
-def run(data: Path, listen: str, public_url: str | None, names: tuple[str, ...]) -> None:
+@click.option(
+    "--gateway",
+    "gateway_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="How codes reach phones; without it they appear on the console, for development.",
+)
+def run(data: Path, listen: str, public_url: str | None, names: tuple[str, ...], gateway_file: Path | None) -> None:
     """Serve until SIGTERM or Ctrl-C; says `ready url=...` on stdout."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -84,6 +91,8 @@ def run(data: Path, listen: str, public_url: str | None, names: tuple[str, ...])
     if not (host and port.isdecimal() and int(port) < 65536):
         _fail(f"--listen {listen}: must be HOST:PORT", 78)
     public = _receipt_address(public_url or f"http://{listen}")
+    stop = threading.Event()
+    sender = _sender(gateway_file, folder, stop)
     with _opened(folder) as (database, keys):
         try:
             listener = bind(host.strip("[]"), int(port))
@@ -94,11 +103,9 @@ def run(data: Path, listen: str, public_url: str | None, names: tuple[str, ...])
         life = Life(folder.mark_file)
         life.begin(database)
         server = Server(database, keys, SystemClock(), public, names_of(url, public, *names), life=life)
-        sender = ConsoleSender(sys.stdout, folder.codes_file)
         _calm_collector()
-        serve(
-            make_app(server, sender, Wordings(folder.path / "texts")), listener, _stop_on_signals(), lambda: _ready(url)
-        )
+        _stop_on_signals(stop)
+        serve(make_app(server, sender, Wordings(folder.path / "texts")), listener, stop, lambda: _ready(url))
         with database.reading() as connection:
             life.note(connection)
 
@@ -213,6 +220,15 @@ def _calm_collector() -> None:
     gc.set_threshold(_OBJECTS, 20, 50)
 
 
+def _sender(file: Path | None, folder: DataFolder, stop: threading.Event) -> Sender:
+    if file is None:
+        return ConsoleSender(sys.stdout, folder.codes_file)
+    try:
+        return load_gateway(file, stop)
+    except (ValueError, OSError) as error:
+        _fail(f"--gateway: {error}", 78)
+
+
 def _receipt_address(text: str) -> str:
     try:
         return receipt_address(text)
@@ -229,12 +245,9 @@ def _ready(url: str) -> None:
     click.echo(f"ready url={url}")
 
 
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-
+def _stop_on_signals(stop: threading.Event) -> None:
     def on_signal(_: int, __: FrameType | None) -> None:
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
-    return stop

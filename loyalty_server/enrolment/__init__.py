@@ -2,7 +2,7 @@
 
     phone.py     what people type -> one form of a number, and how it is masked
     wording.py   the texts that are agreed to, by purpose, version and language
-    sender.py    how a code reaches a phone
+    sender.py    how a code reaches a phone: the console; gateway.py: by HTTP
     steps.py     the two steps (ask for a code, confirm it) as transactions
     pages.py     what the phone shows: plain HTML without a script
     routes.py    HTTP

@@ -1,4 +1,4 @@
-"""How a code reaches a phone: SMS, flash call, messenger. For development: the server's console and a file."""
+"""How a code reaches a phone. Here: the server's console and a file, for development; gateway.py is for customers."""
 
 from __future__ import annotations
 
