@@ -101,13 +101,20 @@ class FeedRow(msgspec.Struct, frozen=True):
 Row = TextRow | QrRow | BarcodeRow | LogoRow | FeedRow
 
 
-def lay_out(document: Document, columns: int, spell: Spell = str, small_columns: int | None = None) -> list[Row]:
+def lay_out(
+    document: Document,
+    columns: int,
+    spell: Spell = str,
+    small_columns: int | None = None,
+    spell_bar: Spell | None = None,
+) -> list[Row]:
     """The rows of `document` on paper of `columns` letters, and of `small_columns` letters of small print.
 
-    No more small letters than others means that there is no small print; then it comes out in font A.
+    No more small letters than others means that there is no small print; then it comes out in font A. `spell_bar` is
+    for bars, which a printer may have in another code page than the letters.
     """
     small = columns * WIDTH // SMALL_WIDTH if small_columns is None else small_columns
-    paper = _Paper({"A": columns, "B": small}, spell, _PERCENT[document.language])
+    paper = _Paper({"A": columns, "B": small}, spell, spell_bar or spell, _PERCENT[document.language])
     return [row for element in document.elements for row in paper.rows(element)]
 
 
@@ -137,6 +144,7 @@ def lines(rows: Iterable[Row], columns: int, small_columns: int) -> list[str]:
 class _Paper(msgspec.Struct, frozen=True):
     columns: Mapping[Font, int]
     spell: Spell
+    spell_bar: Spell
     percent: str
 
     def rows(self, element: Element) -> Iterator[Row]:
@@ -190,7 +198,7 @@ class _Paper(msgspec.Struct, frozen=True):
         cells = max(min(BAR_CELLS, self.columns["A"] - len(f"[] 100{self.percent}")), 1)
         full = share_bp * cells // 10000
         blocks = _FULL * full + _EMPTY * (cells - full)
-        bar = self.spell(blocks)
+        bar = self.spell_bar(blocks)
         return f"{bar if bar == blocks else f'[{bar}]'} {share_bp // 100}{self.percent}"
 
     def _stamp_card(self, filled: int, of: int) -> Iterator[TextRow]:

@@ -141,8 +141,9 @@ def _letters(document: Document, job: bytes, model: Model) -> Iterator[Finding]:
 
 
 def _pages(job: bytes, profile: Profile) -> tuple[object, ...]:
-    slots = {command.args[0] for command in split(job) if command.name == "ESC t"}
-    return tuple(page for page in profile.pages if page.slot in slots) or profile.pages[:1]
+    """The page of the job; a later one is for a bar alone."""
+    slot = next((command.args[0] for command in split(job) if command.name == "ESC t"), None)
+    return tuple(page for page in profile.pages if page.slot == slot) or profile.pages[:1]
 
 
 def _about(sentence: str, text: str, severity: Severity = "warning", **params: int) -> Finding:

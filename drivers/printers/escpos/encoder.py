@@ -1,7 +1,7 @@
 """From a document to the bytes of one print job.
 
-A job is whole or nothing: it begins with ESC @, so that nothing of a broken job before it lives on, sets one code page,
-and ends with the cut, after it has taken back what it set. Letters come from `spelling`, or the line goes out as a picture;
+A job is whole or nothing: it begins with ESC @, so that nothing of a broken job before it lives on, sets one code page
+(a bar may borrow another for its line), and ends with the cut, after it has taken back what it set. Letters come from `spelling`, or the line goes out as a picture;
 a question mark never takes their place. The grammar is what stands here and in the modules it asks: no command opens a
 drawer, and since every text byte comes out of a charset, none can be a control byte.
 """
@@ -16,7 +16,7 @@ from drivers.printers.escpos.errors import CannotPrint, CodeTooLarge, EncodeErro
 from drivers.printers.escpos.profile import CELL_WIDTH, SMALL_WIDTH, Profile, Size
 from drivers.printers.escpos.qr import QUIET_MODULES, drawn_qr, native_qr, qr_module
 from drivers.printers.escpos.raster import Picture, text_line
-from drivers.printers.escpos.spelling import FORGOTTEN, Spelling
+from drivers.printers.escpos.spelling import FORGOTTEN, Spelling, page_command
 from receipt_templates.document import Align, Document
 from receipt_templates.layout import BarcodeRow, FeedRow, LogoRow, QrRow, Row, Span, TextRow, lay_out, lines
 from receipt_templates.wrapping import wrap
@@ -61,7 +61,7 @@ def printed_lines(document: Document, profile: Profile, width_mm: int) -> list[s
 
 def _rows(document: Document, profile: Profile, size: Size, letters: Spelling) -> list[Row]:
     """The layout; a code that this printer cannot draw is what it says, for a person to type in, unless that follows."""
-    rows = lay_out(document, size.columns, letters.spell, size.small_columns)
+    rows = lay_out(document, size.columns, letters.spell, size.small_columns, letters.spell_bar)
     fit: list[Row] = []
     for row, following in zip(rows, [*rows, None][1:], strict=True):
         if not isinstance(row, QrRow | BarcodeRow) or draws(profile, size, row):
@@ -89,14 +89,14 @@ class _Job:
         self._bytes = bytearray(b"\x1b@")
         if profile.leaves_chinese_mode:
             self._bytes += b"\x1c."
-        self._bytes += b"\x1bt" + bytes([letters.page.slot]) + lessons
+        self._bytes += page_command(letters.page) + lessons
         if self._limit is not None:
             self._bytes += _width(self._limit)
 
     def refuse_lacking(self, rows: Sequence[Row]) -> None:
         """Raise CannotPrint if any row would have to be a picture."""
-        text = "".join(span.text for row in rows if isinstance(row, TextRow) for span in row.spans)
-        if chars := self._letters.lacking(text):
+        texts = [span.text for row in rows if isinstance(row, TextRow) for span in row.spans]
+        if chars := frozenset().union(*map(self._letters.lacking, texts)):
             raise CannotPrint("".join(sorted(chars)), self._profile.title)
 
     def add(self, row: Row) -> None:
@@ -131,8 +131,8 @@ class _Job:
         self._mode, self._align = mode, align
 
     def _text(self, row: TextRow) -> None:
-        spans = [(span.column, self._letters.encode(span.text)) for span in row.spans]
-        encoded = [(column, text) for column, text in spans if text is not None]
+        spans = [(span, self._letters.encode(span.text)) for span in row.spans]
+        encoded = [(span.column, len(span.text), text) for span, text in spans if text is not None]
         if len(encoded) < len(spans):
             self._picture_of(row)
             return
@@ -141,13 +141,13 @@ class _Job:
         letter = (SMALL_WIDTH if small else CELL_WIDTH) * row.width
         align: Align = row.align
         if align == "right" and self._profile.positions:
-            ((_, text),) = encoded
-            encoded, align = [(self._size.area // letter - len(text), text)], "left"
+            ((_, length, text),) = encoded
+            encoded, align = [(self._size.area // letter - length, length, text)], "left"
         self._set(mode | _SMALL if small else mode, align)
         at = 0
-        for column, text in encoded:
+        for column, length, text in encoded:
             self._bytes += self._gap(at, column, letter) + text
-            at = column + len(text)
+            at = column + length
         self._bytes += b"\n"
 
     def _gap(self, at: int, column: int, letter: int) -> bytes:

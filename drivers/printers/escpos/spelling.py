@@ -2,6 +2,7 @@
 
 First comes the page. A sign that it lacks is taught to a printer that can learn (ESC &), under the code of an ASCII
 character that the document does not use; on any other printer its stand-in is printed. What is left has to be a picture.
+Only a bar leaves the page for its line: CP1251 has no blocks, but the page in the first slot nearly always does.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ FORGOTTEN = b"\x1b%\x00"
 
 _ASCII = [chr(code) for code in range(0x7E, 0x20, -1)]
 _CYRILLIC = frozenset(map(chr, range(0x0400, 0x0500)))
+_BLOCKS = frozenset("█░")
+_BAR = _BLOCKS | frozenset("0123456789% \u00a0")
 _FONT_MODE = {"A": b"\x1b!\x00", "B": b"\x1b!\x01"}
 
 
@@ -37,16 +40,21 @@ class Spelling:
         )
         self._codes: dict[str, int] = self._charset.codes
         self._taught: dict[str, int] = {}
+        self._bar_page = None if self._charset.has("█") else _page_of_bars(profile)
 
     def spell(self, text: str) -> str:
         """`text` with stand-ins for signs, unless the printer can learn them or the document will be pictures anyway."""
         return text if self._plain else self._charset.spell(text)
 
+    def spell_bar(self, text: str) -> str:
+        """The same for a bar, which is printed as it is where any page has it."""
+        return text if self._bar_page else self.spell(text)
+
     def teach(self, rows: Iterable[Row]) -> bytes:
         """The commands that teach the printer what these rows need; empty for most."""
         if not self._learns:
             return b""
-        used = {font: Counter(_text(rows, font)) for font in ("A", "B")}
+        used = {font: Counter(self._text(rows, font)) for font in ("A", "B")}
         lacking = Counter({char: n for char, n in (used["A"] + used["B"]).items() if char not in self._codes})
         free = [char for char in _ASCII if char not in used["A"] and char not in used["B"]]
         self._taught = dict(zip((char for char, _ in lacking.most_common()), map(ord, free), strict=False))
@@ -56,17 +64,30 @@ class Spelling:
         return self._lessons("A", used["A"]) + self._lessons("B", used["B"]) + TAUGHT
 
     def encode(self, text: str) -> bytes | None:
-        """One byte a character, none below 0x20; None when the printer lacks one."""
+        """One byte a character, none below 0x20, a bar with its page around it; None when the printer lacks one."""
+        if self._bar_page and _is_bar(text):
+            bar = spelled(text, charset(self._bar_page.codec).codes)
+            return bar and page_command(self._bar_page) + bar + page_command(self.page)
         return spelled(text, self._codes)
 
     def lacking(self, text: str) -> set[str]:
         """The characters that the printer has no letter for."""
-        return set(text) - self._codes.keys()
+        return set() if self._bar_page and _is_bar(text) else set(text) - self._codes.keys()
 
     @property
     def taught(self) -> bool:
         """True when the printer knows letters that the next job must not find."""
         return bool(self._taught)
+
+    def _text(self, rows: Iterable[Row], font: Font) -> Iterator[str]:
+        return (
+            char
+            for row in rows
+            if isinstance(row, TextRow) and row.font == font
+            for span in row.spans
+            if not (self._bar_page and _is_bar(span.text))
+            for char in span.text
+        )
 
     def _lessons(self, font: Font, used: Iterable[str]) -> bytes:
         taught = sorted((self._taught[char], char) for char in used if char in self._taught)
@@ -96,14 +117,19 @@ def _not_spelled(lacking: Iterable[str], letters: Charset) -> int:
     return sum(not letters.has(letters.spell(char)) for char in lacking)
 
 
-def _text(rows: Iterable[Row], font: Font) -> Iterator[str]:
-    return (
-        char
-        for row in rows
-        if isinstance(row, TextRow) and row.font == font
-        for span in row.spans
-        for char in span.text
-    )
+def page_command(page: Page) -> bytes:
+    """ESC t."""
+    return b"\x1bt" + bytes([page.slot])
+
+
+def _page_of_bars(profile: Profile) -> Page | None:
+    """The lower the slot, the more printers agree on what is in it."""
+    pages = sorted(profile.pages, key=lambda page: page.slot)
+    return next((page for page in pages if not charset(page.codec).lacking(_BLOCKS)), None)
+
+
+def _is_bar(text: str) -> bool:
+    return _BAR.issuperset(text) and not _BLOCKS.isdisjoint(text)
 
 
 def _runs(taught: list[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:

@@ -59,6 +59,13 @@ def without_glyphs(name: str) -> Profile:
     )
 
 
+def only_cp1251() -> Profile:
+    return read_profile(
+        'title = "new"\nnative_qr = true\ncutter = "none"\n[[page]]\ncodec = "cp1251"\nslot = 46\n'
+        "[paper.58]\ndots = 384\ncolumns = 32\n"
+    )
+
+
 def test_signs_get_stand_ins_and_letters_do_not() -> None:
     job = encode(russian("«Ё» № — 2 × 5 ₽ → э", "Іі"), without_glyphs("old"), 58)
     lines = draw(job, 384).text.splitlines()
@@ -73,11 +80,35 @@ def test_a_printer_that_learns_prints_the_signs_themselves(font: Font, columns: 
     assert jobs_of("ESC %", job) == [b"\x1b%\x01", b"\x1b%\x00"]
     lines = on_paper(job, "TM-T88V", 80).text.splitlines()
     taught = [char for char in "".join(lines) if "\ue000" <= char <= "\uf8ff"]
-    assert len(set(taught)) == 5  # → × ₽ and the two of the bar
+    assert len(set(taught)) == 3  # → × ₽
+    assert lines[1].strip() == "█" * 10 + "░" * 10 + " 50 %"
     assert lines[0].startswith("Итого ")
     for lesson in jobs_of("ESC &", job):
         assert lesson[2] == 3
         assert lesson[5] <= columns or font == "B"
+
+
+@pytest.mark.parametrize(
+    ("name", "slots"), [("default", [46, 0, 46]), ("POS-5890", [73, 0, 73]), ("TM-T88III", [17]), ("TH230", [7])]
+)
+def test_a_bar_is_of_blocks_and_borrows_a_page_for_them_where_it_must(name: str, slots: list[int]) -> None:
+    document = Document((Text("Зерно «№ 1»"), Progress(5000), Text("Ещё")), "ru")
+    width = int(max(load_profile(name).paper))
+    job = encode(document, load_profile(name), width, lacking="refuse")
+    assert jobs_of("ESC t", job) == [bytes([0x1B, 0x74, slot]) for slot in slots]
+    lines = on_paper(job, name, width).text.split("\n")
+    assert [line.strip() for line in lines][1:3] == ["█" * 10 + "░" * 10 + " 50 %", "Ещё"]
+
+
+def test_a_bar_is_of_ascii_where_no_page_has_blocks() -> None:
+    job = encode(Document((Text("Зерно"), Progress(5000)), "ru"), only_cp1251(), 58)
+    assert draw(job, 384).text.splitlines()[1].strip() == "[##########..........] 50 %"
+
+
+def test_a_product_called_like_a_bar_changes_no_page() -> None:
+    job = encode(russian("Чай «Ассам» — 5–7 …", "█░ 5 %"), load_profile("default"), 80)
+    assert len(jobs_of("ESC t", job)) == 1
+    assert on_paper(job, "default", 80).text.split("\n")[1] == "#. 5 %"
 
 
 def test_what_is_taught_stands_under_codes_that_the_document_does_not_use() -> None:
