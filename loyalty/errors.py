@@ -16,7 +16,10 @@ A business refusal ("not enough points") is a value, never an exception.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from loyalty.i18n import Language
 
 
 class TillmateError(Exception):
@@ -32,3 +35,9 @@ class TillmateError(Exception):
     def key(self) -> str:
         """Key of the text for people: `error.<code>`."""
         return f"error.{self.code}"
+
+    def said(self, language: Language) -> str:
+        """In words."""
+        from loyalty.i18n import text
+
+        return text(self.key, language, **self.params)

@@ -5,28 +5,29 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from receipt_templates.mistakes import Mistake
+
 BarcodeKind = Literal["ean13", "ean8", "upca", "itf", "code39", "code128"]
 
 MODULES_LIMIT = 192  # narrow bars across 58 mm paper (384 dots) at the two dots each that a scanner needs
 
 _DIGITS = {"ean13": 13, "ean8": 8, "upca": 12}
 _CHARSETS = {
-    "itf": (re.compile(r"(?:[0-9]{2})+"), "an even number of digits"),
-    "code39": (re.compile(r"[0-9A-Z .$/+%-]+"), "digits, capital Latin letters and . $ / + % -"),
-    "code128": (re.compile(r"[ -~]+"), "Latin letters, digits and signs"),
+    "itf": re.compile(r"(?:[0-9]{2})+"),
+    "code39": re.compile(r"[0-9A-Z .$/+%-]+"),
+    "code128": re.compile(r"[ -~]+"),
 }
 
 
 def check(kind: BarcodeKind, payload: str) -> None:
-    """Raise ValueError, saying what is wrong, when `payload` is no barcode of this kind that fits on 58 mm paper."""
+    """Raise Mistake when `payload` is no barcode of this kind that fits on 58 mm paper."""
     if kind in _DIGITS:
         _check_number(kind, payload)
         return
-    pattern, holds = _CHARSETS[kind]
-    if not pattern.fullmatch(payload):
-        raise ValueError(f"a barcode {kind} holds {holds}, not {payload!r}")
+    if not _CHARSETS[kind].fullmatch(payload):
+        raise Mistake(f"barcode_{kind}", given=repr(payload))
     if modules(kind, payload) > MODULES_LIMIT:
-        raise ValueError(f"{payload!r} is too long for a barcode {kind} on 58 mm paper; shorten it or take a qr")
+        raise Mistake("barcode_long", given=repr(payload), kind=kind)
 
 
 def modules(kind: BarcodeKind, payload: str) -> int:
@@ -52,10 +53,10 @@ def in_pairs(payload: str) -> bool:
 def _check_number(kind: BarcodeKind, payload: str) -> None:
     length = _DIGITS[kind]
     if len(payload) != length or not (payload.isascii() and payload.isdecimal()):
-        raise ValueError(f"a barcode {kind} holds {length} digits, not {payload!r}")
+        raise Mistake("barcode_digits", kind=kind, length=length, given=repr(payload))
     right = _check_digit(payload[:-1])
     if payload[-1] != right:
-        raise ValueError(f"the last digit of the {kind} {payload} must be its check digit {right}")
+        raise Mistake("barcode_check", kind=kind, payload=payload, right=right)
 
 
 def _check_digit(digits: str) -> str:

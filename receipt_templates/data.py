@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from receipt_templates.fields import Field, Kind
+from receipt_templates.mistakes import Mistake, Place, TemplateError, suggestion
 
 ROWS_LIMIT = 500
 TEXT_LIMIT = 2000
-
-
-class TemplateError(ValueError):
-    """A template or its data is wrong; the message says which, where and what to do."""
-
-
-_WANTED: Mapping[Kind, str] = {
-    "text": "text in quotes",
-    "flag": "true or false",
-    "number": "a whole number of at most nine digits",
-    "texts": "a list of texts",
-    "rows": "a list of rows",
-}
 
 
 def checked(where: str, data: Mapping[str, object], fields: Sequence[Field]) -> dict[str, object]:
@@ -28,30 +16,23 @@ def checked(where: str, data: Mapping[str, object], fields: Sequence[Field]) -> 
     known = {field.name: field for field in fields}
     for key in data:
         if key not in known:
-            raise TemplateError(f"{where}: unknown key {key!r}; {suggestion(key, known)}")
+            raise TemplateError(Place(where), Mistake("unknown_key", name=key, hint=suggestion(key, known)))
     return {name: _value(where, field, data.get(name)) for name, field in known.items()}
-
-
-def suggestion(name: str, known: Collection[str]) -> str:
-    """What may have been meant by `name`."""
-    import difflib
-
-    near = difflib.get_close_matches(name, known, 1)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"
 
 
 def _value(where: str, field: Field, value: object) -> object:
     if value is None:
         if field.required:
-            raise TemplateError(f"{where}: {field.name!r} is missing; give it: {field.what}")
+            raise TemplateError(Place(where), Mistake("missing", name=field.name))
         return () if field.kind in ("texts", "rows") else None
     if field.kind == "rows" and isinstance(value, Sequence) and not isinstance(value, str):
         return _rows(f"{where}: {field.name}", field, value)
     if not _fits(field.kind, value):
-        raise TemplateError(f"{where}: {field.name!r} must be {_WANTED[field.kind]}, not {value!r:.40}")
+        raise TemplateError(Place(where), Mistake(f"not_{field.kind}", name=field.name, given=f"{value!r:.40}"))
     for text in (value,) if isinstance(value, str) else value if isinstance(value, Sequence) else ():
         if len(text) > TEXT_LIMIT:
-            raise TemplateError(f"{where}: {field.name!r} has {len(text)} characters, at most {TEXT_LIMIT} are printed")
+            wrong = Mistake("long_text", name=field.name, size=len(text), limit=TEXT_LIMIT)
+            raise TemplateError(Place(where), wrong)
     return value
 
 
@@ -73,12 +54,12 @@ def _all_text(values: Sequence[object]) -> bool:
 
 def _rows(where: str, field: Field, rows: Sequence[object]) -> list[dict[str, object]]:
     if len(rows) > ROWS_LIMIT:
-        raise TemplateError(f"{where}: {len(rows)} rows are too many for one slip, at most {ROWS_LIMIT}")
+        raise TemplateError(Place(where), Mistake("many_rows", count=len(rows), limit=ROWS_LIMIT))
     return [_row(f"{where}[{index}]", field, row) for index, row in enumerate(rows)]
 
 
 def _row(where: str, field: Field, row: object) -> dict[str, object]:
     if not isinstance(row, Mapping):
         keys = ", ".join(each.name for each in field.rows)
-        raise TemplateError(f"{where} must be an object with {keys}, not {row!r:.40}")
+        raise TemplateError(Place(where), Mistake("not_row", keys=keys, given=f"{row!r:.40}"))
     return checked(where, row, field.rows)

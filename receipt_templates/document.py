@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from receipt_templates.barcodes import BarcodeKind, check
+from receipt_templates.mistakes import Mistake
 from receipt_templates.printable import printable
 
 Align = Literal["left", "center", "right"]
@@ -85,7 +86,7 @@ class Qr(msgspec.Struct, frozen=True, tag="qr", omit_defaults=True):
         force_setattr(self, "payload", printable(self.payload))
         force_setattr(self, "caption", printable(self.caption))
         if not 0 < len(self.payload.encode()) <= QR_LIMIT:
-            raise ValueError(f"a QR code holds 1 to {QR_LIMIT} bytes, not {len(self.payload.encode())}")
+            raise Mistake("qr_size", limit=QR_LIMIT, size=len(self.payload.encode()))
 
 
 class Barcode(msgspec.Struct, frozen=True, tag="barcode", omit_defaults=True):

@@ -16,9 +16,9 @@ from jinja2.filters import FILTERS
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from receipt_templates import dialect
-from receipt_templates.data import TemplateError
 from receipt_templates.fields import FIELDS
 from receipt_templates.markup import shield
+from receipt_templates.mistakes import Mistake, Place, TemplateError
 
 Extra = Callable[[str], str | None]
 """Gives a retailer's own text of the file "ru/sale.receipt", or None. What it gave is kept while the process lives."""
@@ -29,7 +29,7 @@ OURS = Path(__file__).parent
 
 _EVERY_FIELD = {field.name: field for group in FIELDS.values() for field in group}
 _FILE = re.compile(r"(?:ru|en)/[a-z_]+\.(?:receipt|part)")
-_PLACE = re.compile("\ue100(.*?)\ue101")
+_PLACE = re.compile("\ue100(.*?):([0-9]+)\ue101")
 _STATEMENT = re.compile(r"\s*(?:\{%[^%]*%\}|\{#[^#]*#\})\s*")
 
 
@@ -43,14 +43,14 @@ def fill(path: str, data: Mapping[str, object], extra: Extra) -> str:
     return _fill(_environment(extra), path, data)
 
 
-def place(path: str, data: Mapping[str, object], extra: Extra, line: int) -> str:
+def place(path: str, data: Mapping[str, object], extra: Extra, line: int) -> Place:
     """Where in the templates a line of the markup comes from: filled in once more, each line marked with its place."""
     try:
         lines = _fill(_new_environment(_Loader(extra, _with_places)), path, data).splitlines()
     except TemplateError:
-        return path
+        return Place(path)
     places = _PLACE.findall(lines[line - 1]) if line <= len(lines) else []
-    return places[-1] if places else path
+    return Place(places[-1][0], int(places[-1][1])) if places else Place(path)
 
 
 def _fill(environment: jinja2.Environment, path: str, data: Mapping[str, object]) -> str:
@@ -59,13 +59,16 @@ def _fill(environment: jinja2.Environment, path: str, data: Mapping[str, object]
     except TemplateError:
         raise
     except jinja2.TemplateNotFound as error:
-        raise TemplateError(f"{path}: no file {error.name!r} to include") from error
+        raise TemplateError(Place(path), Mistake("include_missing", name=str(error.name))) from error
     except jinja2.TemplateSyntaxError as error:
-        raise TemplateError(f"{error.name or path}, line {error.lineno}: {error.message}") from error
+        wrong = Mistake("syntax", message=str(error.message))
+        raise TemplateError(Place(error.name or path, error.lineno), wrong) from error
     except RecursionError as error:
-        raise TemplateError(f"{path}: brackets or conditions nested too deeply; write it in several lines") from error
+        raise TemplateError(Place(path), Mistake("deep")) from error
+    except Mistake as error:
+        raise TemplateError(_raised_in(error, path), error) from error
     except (jinja2.TemplateError, TypeError, ValueError, LookupError, SyntaxError) as error:
-        raise TemplateError(f"{_raised_in(error) or path}: {error}") from error
+        raise TemplateError(_raised_in(error, path), Mistake("syntax", message=str(error))) from error
 
 
 def _bounded(path: str, pieces: Iterator[str]) -> str:
@@ -75,17 +78,17 @@ def _bounded(path: str, pieces: Iterator[str]) -> str:
         made.append(piece)
         size += len(piece)
         if size > OUTPUT_LIMIT:
-            raise TemplateError(f"{path}: makes more than {OUTPUT_LIMIT} characters; shorten the template or its data")
+            raise TemplateError(Place(path), Mistake("long_output", limit=OUTPUT_LIMIT))
     return "".join(made)
 
 
-def _raised_in(error: Exception) -> str:
-    """The deepest template in the traceback, with its line."""
-    trace, place = error.__traceback__, ""
+def _raised_in(error: Exception, path: str) -> Place:
+    """The deepest template in the traceback, with its line; `path` where there is none."""
+    trace, place = error.__traceback__, Place(path)
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
         if file.endswith((".receipt", ".part")):
-            place = f"{file}, line {trace.tb_lineno}"
+            place = Place(file, trace.tb_lineno)
         trace = trace.tb_next
     return place
 
@@ -96,7 +99,7 @@ def _finished(value: object) -> str:
         return ""
     if isinstance(value, str | jinja2.Undefined) or type(value) is int:
         return shield(str(value))
-    raise ValueError(f"a {type(value).__name__} cannot be printed; take a text, or go over a list with for")
+    raise Mistake("not_printed")
 
 
 def _of_text(name: str) -> Callable[..., str]:
@@ -105,7 +108,7 @@ def _of_text(name: str) -> Callable[..., str]:
 
     def filtered(value: object, *args: str) -> str:
         if isinstance(value, list | tuple | dict):
-            raise ValueError(f"{name} takes a text, not a {type(value).__name__}")
+            raise Mistake("filter_text", name=name)
         return str(apply(value, *args))
 
     return filtered
@@ -140,7 +143,7 @@ class _Loader(jinja2.BaseLoader):
         _check_length(path, len(source) + sum(len(parts[part]) for part in whole.parts))
         repeated = {part: _checked(environment, part, text).repeated for part, text in parts.items()}
         if whole.repeated + sum(repeated[part] for part in whole.parts) > REPEATED_LIMIT:
-            raise TemplateError(f"{path}: too much in loops, its parts included; move what is no row out of them")
+            raise TemplateError(Place(path), Mistake("much_in_loops"))
 
 
 def _checked(environment: jinja2.Environment, path: str, source: str) -> dialect.Checked:
@@ -150,7 +153,7 @@ def _checked(environment: jinja2.Environment, path: str, source: str) -> dialect
 
 def _check_length(path: str, length: int) -> None:
     if length > SOURCE_LIMIT:
-        raise TemplateError(f"{path}: {length} characters, its parts included, are too many; at most {SOURCE_LIMIT}")
+        raise TemplateError(Place(path), Mistake("long_source", size=length, limit=SOURCE_LIMIT))
 
 
 @lru_cache(maxsize=4)
@@ -176,6 +179,6 @@ def _new_environment(loader: _Loader) -> jinja2.Environment:
 
 def _with_places(path: str, source: str) -> str:
     return "\n".join(
-        line if _STATEMENT.fullmatch(line) else f"{line}\ue100{path}, line {number}\ue101"
+        line if _STATEMENT.fullmatch(line) else f"{line}\ue100{path}:{number}\ue101"
         for number, line in enumerate(source.split("\n"), 1)
     )

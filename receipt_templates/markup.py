@@ -39,6 +39,7 @@ from receipt_templates.document import (
     Stamps,
     Text,
 )
+from receipt_templates.mistakes import Mistake
 from receipt_templates.printable import printable
 
 LINES_LIMIT = 2000
@@ -55,9 +56,9 @@ _COMMAND = re.compile(r"\{(?P<name>\w+)(?:\s+(?P<rest>.*))?\}")
 class MarkupError(ValueError):
     """A line that is not markup; says which of them in `line`."""
 
-    def __init__(self, line: int, text: str) -> None:
-        super().__init__(f"line {line}: {text}")
-        self.line, self.text = line, text
+    def __init__(self, line: int, wrong: Mistake) -> None:
+        super().__init__(f"line {line}: {wrong}")
+        self.line, self.wrong = line, wrong
 
 
 def shield(text: str) -> str:
@@ -69,9 +70,7 @@ def parse(source: str, language: Language) -> Document:
     """Read markup. Raises MarkupError."""
     lines = source.rstrip().splitlines()
     if len(lines) > LINES_LIMIT:
-        raise MarkupError(
-            LINES_LIMIT + 1, f"more than {LINES_LIMIT} lines are no slip; shorten the template or its data"
-        )
+        raise MarkupError(LINES_LIMIT + 1, Mistake("many_lines", limit=LINES_LIMIT))
     return Document(tuple(_element(number, line.strip()) for number, line in enumerate(lines, 1)), language)
 
 
@@ -83,12 +82,14 @@ def _element(number: int, line: str) -> Element:
     if not line.startswith("{"):
         return _text(line)
     command = _COMMAND.fullmatch(line)
+    if command is None and not line.endswith("}"):
+        raise MarkupError(number, Mistake("command_open"))
     if command is None or command["name"] not in _COMMANDS:
-        raise MarkupError(number, f"unknown command, known: {', '.join(sorted(_COMMANDS))}")
+        raise MarkupError(number, Mistake("command_unknown", known=", ".join(sorted(_COMMANDS))))
     try:
         return _COMMANDS[command["name"]]((command["rest"] or "").strip())
-    except ValueError as error:
-        raise MarkupError(number, f"{command['name']}: {error}") from error
+    except Mistake as error:
+        raise MarkupError(number, Mistake("in_command", command=command["name"], wrong=error.said)) from error
 
 
 def _text(line: str) -> Element:
@@ -122,21 +123,21 @@ def _qr(rest: str) -> Element:
 def _barcode(rest: str) -> Element:
     kind, _, rest = rest.partition(" ")
     if kind not in get_args(BarcodeKind):
-        raise ValueError(f"no kind {_plain(kind)!r}, there are {', '.join(get_args(BarcodeKind))}")
+        raise Mistake("barcode_kind", given=repr(_plain(kind)), known=", ".join(get_args(BarcodeKind)))
     payload, _, caption = rest.partition("|")
     return Barcode(_plain(payload), cast(BarcodeKind, kind), _plain(caption))
 
 
 def _logo(rest: str) -> Element:
     if rest:
-        raise ValueError("takes nothing; the logo is a setting of the shop")
+        raise Mistake("logo_alone")
     return Logo()
 
 
 def _stamps(rest: str) -> Element:
     numbers = [_number(word) for word in rest.split()]
     if len(numbers) != 2 or numbers[1] < 1:
-        raise ValueError(f"takes how many are filled and of how many, not {_plain(rest)!r}")
+        raise Mistake("stamps_of", given=repr(_plain(rest)))
     of = min(numbers[1], STAMPS_LIMIT)
     return Stamps(min(max(numbers[0], 0), of), of)
 
@@ -152,7 +153,7 @@ def _feed(rest: str) -> Element:
 def _number(word: str) -> int:
     plain = _plain(word)
     if not re.fullmatch(r"-?[0-9]{1,9}", plain):
-        raise ValueError(f"{plain!r} is not a whole number")
+        raise Mistake("whole_number", given=repr(plain))
     return int(plain)
 
 

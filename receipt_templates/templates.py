@@ -13,11 +13,12 @@ from typing import cast, get_args
 
 import msgspec
 
-from receipt_templates.data import TemplateError, checked, suggestion
+from receipt_templates.data import checked
 from receipt_templates.document import Document, Language
 from receipt_templates.fields import FIELDS, Field
 from receipt_templates.filling import OURS, Extra, fill, none, place
 from receipt_templates.markup import MarkupError, parse
+from receipt_templates.mistakes import Mistake, Place, TemplateError, suggestion
 
 __all__ = ["Extra", "TemplateError", "example", "fields", "names", "render", "samples"]
 
@@ -30,7 +31,7 @@ def names() -> tuple[str, ...]:
 def fields(name: str) -> tuple[Field, ...]:
     """What the template takes. Raises TemplateError for a name that does not exist."""
     if name not in FIELDS:
-        raise TemplateError(f"no template {name!r}; {suggestion(name, FIELDS)}")
+        raise TemplateError(Place(name), Mistake("no_template", hint=suggestion(name, FIELDS)))
     return FIELDS[name]
 
 
@@ -59,10 +60,10 @@ def render(name: str, language: str, context: Mapping[str, object], extra: Extra
     try:
         return parse(source, cast(Language, language))
     except MarkupError as error:
-        raise TemplateError(f"{place(path, data, extra, error.line)}: {error.text}") from error
+        raise TemplateError(place(path, data, extra, error.line), error.wrong) from error
 
 
 def _language(language: str) -> str:
     if language not in get_args(Language):
-        raise TemplateError(f"no templates in {language!r}; there are ru and en")
+        raise TemplateError(Place(language), Mistake("no_language"))
     return language

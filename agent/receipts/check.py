@@ -16,7 +16,7 @@ from agent.receipts.worst import worst
 from loyalty.i18n import LANGUAGES, Language, text
 from receipt_templates.document import Document
 from receipt_templates.filling import OURS
-from receipt_templates.templates import names, samples
+from receipt_templates.templates import TemplateError, names, samples
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Remark:
         paper = "/".join(map(str, self.widths))
         where = f"{self.template}, {self.printer} {paper} mm" if self.printer else self.template
         word = text(f"lint.{self.finding.severity}", language)
-        return f"{where}: {word}: {text(f'lint.{self.finding.sentence}', language, **self.finding.params)}"
+        return f"{where}: {word}: {self.finding.said(language)}"
 
 
 def check(
@@ -58,14 +58,15 @@ def _template(source: Source, models: Sequence[Model], name: str, language: Lang
     every = list(samples(name, language))
     every.insert(1, worst(name, language, every[0], source.shop))
     documents: list[Document] = []
-    mistakes: list[str] = []
+    mistakes: dict[str, Finding] = {}
     for data in every:
         try:
             documents.append(source.document(name, language, data))
         except BadInput as error:
-            mistakes.append(str(error.params["reason"]))
-    for mistake in dict.fromkeys(mistakes):
-        yield Remark(path, "", (), Finding("refused", "mistake", {"reason": mistake}))
+            wrong = error.__cause__ if isinstance(error.__cause__, TemplateError) else error
+            mistakes[str(wrong)] = Finding("refused", "mistake", {"reason": wrong.said})
+    for mistake in mistakes.values():
+        yield Remark(path, "", (), mistake)
     yield from _merged(path, models, documents)
 
 
@@ -75,8 +76,7 @@ def _merged(path: str, models: Sequence[Model], documents: Iterable[Document]) -
     different = dict.fromkeys(documents)
     for model in models:
         for finding in (each for document in different for each in look(document, model)):
-            about = str(finding.params.get("text", finding.params.get("reason", "")))
-            key = (model.name, finding.severity, finding.sentence, about)
+            key = (model.name, finding.severity, finding.sentence, finding.about)
             known, widths = found.get(key, (finding, []))
             found[key] = known.with_chars_of(finding), widths
             if model.width not in widths:

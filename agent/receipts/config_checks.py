@@ -12,7 +12,6 @@ from agent.receipts.check import Remark, check
 from agent.receipts.own_templates import Own, TemplatesUnreadable
 from agent.receipts.slip_printing import model_of
 from agent.receipts.source import BadInput, source_of
-from loyalty.i18n import text
 from loyalty.strict import Mistake
 
 
@@ -33,9 +32,9 @@ def check_receipts(config: Config) -> Verdict:
         for model in models:
             model.picture()
     except TemplatesUnreadable as error:
-        return Verdict((Mistake("receipt.templates", text(error.key, language, **error.params)),))
+        return Verdict((Mistake("receipt.templates", error.said(language)),))
     except BadInput as error:
-        return Verdict((Mistake("receipt.logo", text(error.key, language, **error.params)),))
+        return Verdict((Mistake("receipt.logo", error.said(language)),))
     remarks = [each for each in check(source, models, languages=(language,)) if _counts(each, source.own)]
     refused = [each.said(language) for each in remarks if each.finding.severity == "refused"]
     warnings = [each.said(language) for each in remarks if each.finding.severity == "warning"]

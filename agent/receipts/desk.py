@@ -151,7 +151,7 @@ def said(language: Language) -> Iterator[None]:
     try:
         yield
     except TillmateError as error:
-        _say(text(error.key, language, **error.params))
+        _say(error.said(language))
         sys.exit(2)
 
 

@@ -21,6 +21,7 @@ from drivers.printers.escpos.encoder import draws
 from drivers.printers.escpos.errors import CannotPrint, CodeTooLarge
 from drivers.printers.escpos.profile import Profile
 from drivers.printers.escpos.qr import qr_module
+from loyalty.i18n import Language, Param, texts
 from receipt_templates.document import Barcode, Columns, Document, Element, Qr, Text
 from receipt_templates.layout import BarcodeRow, QrRow, lay_out
 from receipt_templates.wrapping import breaks_a_word
@@ -39,7 +40,17 @@ class Finding:
 
     severity: Severity
     sentence: str
-    params: Mapping[str, str | int] = field(default_factory=dict, hash=False)
+    params: Mapping[str, Param] = field(default_factory=dict, hash=False)
+
+    @property
+    def about(self) -> str:
+        """What of the slip it is true of; "" = of the whole."""
+        about = self.params.get("text", self.params.get("reason", ""))
+        return about("en") if callable(about) else str(about)
+
+    def said(self, language: Language) -> str:
+        """In words."""
+        return texts(f"lint.{self.sentence}", **self.params)[language]
 
     def with_chars_of(self, other: Finding) -> Finding:
         """The same for the characters of both, where it is about characters."""
@@ -57,7 +68,7 @@ def look(document: Document, model: Model) -> Iterator[Finding]:
         if isinstance(error.__cause__, CannotPrint):
             yield Finding("refused", "no_letters", {"chars": _COMMA.join(error.__cause__.chars)})
         else:
-            yield Finding("refused", "unprintable", {"reason": str(error.params["reason"])})
+            yield Finding("refused", "unprintable", {"reason": error.said})
         job = None
     for element in document.elements:
         yield from _element(element, document, model)

@@ -35,6 +35,12 @@ class TemplatesUnreadable(TillmateError):
     code: ClassVar[str] = "templates_unreadable"
 
 
+class TemplateNotUtf8(TemplatesUnreadable):
+    """A file is in another encoding."""
+
+    code: ClassVar[str] = "template_not_utf8"
+
+
 def read_templates(folder: Path) -> dict[str, str]:
     """All templates and parts of the folder. Raises TemplatesUnreadable."""
     with _said_of(folder):
@@ -60,7 +66,15 @@ def _text(file: Path) -> str:
             content = opened.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise OSError(f"more than {MOST_BYTES} bytes")
+        return _decoded(file, content)
+
+
+def _decoded(file: Path, content: bytes) -> str:
+    try:
         return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise TemplateNotUtf8(f"{file}, line {line}: not UTF-8", path=str(file), line=line) from error
 
 
 @contextmanager
@@ -68,8 +82,8 @@ def _said_of(path: Path) -> Iterator[None]:
     """What goes wrong within is a TemplatesUnreadable about that path."""
     try:
         yield
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except OSError as error:
+        reason = error.strerror or str(error)
         raise TemplatesUnreadable(f"{path}: {reason}", path=str(path), reason=reason) from error
 
 

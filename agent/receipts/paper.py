@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from agent.receipts.source import BadInput
 from drivers.printers.escpos.encoder import encode, printed_lines
-from drivers.printers.escpos.errors import EncodeError, LogoError
+from drivers.printers.escpos.errors import CannotPrint, CodeTooLarge, LogoError
 from drivers.printers.escpos.profile import Profile
 from receipt_templates.document import Document
 from receipt_templates.fiscal import atol_items
@@ -45,8 +45,10 @@ class Model:
         """The job. Raises BadInput."""
         try:
             return encode(document, self.profile, self.width, self.picture(), self.lacking)
-        except EncodeError as error:
-            raise BadInput("not_printable", reason=str(error)) from error
+        except CannotPrint as error:
+            raise BadInput("no_letters", printer=self.profile.title, chars=error.chars) from error
+        except CodeTooLarge as error:
+            raise BadInput("code_large", size=error.size, dots=error.dots) from error
 
     def picture(self) -> Picture | None:
         """The logo for that paper. Raises BadInput."""

@@ -14,7 +14,7 @@ from agent.config import Config
 from agent.receipts.own_templates import Own, read_templates
 from drivers.printers.escpos.profile import Profile, ProfileError, load_profile, profile_names
 from loyalty.errors import TillmateError
-from loyalty.i18n import LANGUAGES, Language
+from loyalty.i18n import LANGUAGES, Language, Param, texts
 from receipt_templates.document import Document
 from receipt_templates.templates import TemplateError, names, render
 
@@ -25,17 +25,20 @@ MOST_BYTES: Final = 1024 * 1024
 
 
 class BadInput(TillmateError):
-    """Something that was given to the verb; `key` is the sentence."""
+    """Something that was given to the verb; `said` is the sentence."""
 
     code: ClassVar[str] = "bad_input"
 
-    def __init__(self, sentence: str, /, **params: str | int) -> None:
-        super().__init__(f"{sentence} {params}", **params)
-        self._sentence = sentence
+    def __init__(self, sentence: str, /, **params: Param) -> None:
+        super().__init__(sentence)
+        self._sentence, self._params = sentence, params
 
-    @property
-    def key(self) -> str:
-        return f"receipt.{self._sentence}"
+    def said(self, language: Language) -> str:
+        """In words."""
+        return texts(f"receipt.{self._sentence}", **self._params)[language]
+
+    def __str__(self) -> str:
+        return self.said("en")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Source:
         try:
             return render(name, language, data, self.own.get)
         except TemplateError as error:
-            raise BadInput("template", reason=str(error)) from error
+            raise BadInput("template", reason=error.said) from error
 
     def profile(self, name: str) -> Profile:
         """Raises BadInput."""
@@ -98,11 +101,11 @@ def read_data(file: str) -> dict[str, object]:
     except json.JSONDecodeError as error:
         raise BadInput("not_json", path=path, line=error.lineno, reason=error.msg) from error
     except UnicodeDecodeError as error:
-        raise BadInput("file_unreadable", path=path, reason=str(error)) from error
+        raise BadInput("not_utf8", path=path) from error
     except (ValueError, RecursionError) as error:
         raise BadInput("not_json", path=path, line=1, reason="too long a number, or nested too deeply") from error
     if len(text) > MOST_BYTES:
-        raise BadInput("file_unreadable", path=path, reason=f"> {MOST_BYTES} bytes")
+        raise BadInput("file_large", path=path, limit=MOST_BYTES)
     if not isinstance(data, dict):
         raise BadInput("not_object", path=path)
     return data

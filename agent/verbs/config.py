@@ -75,7 +75,7 @@ def queue_with_keys(path: Path) -> tuple[Config, QueueFile]:
 def fail(error: BaseException, language: Language, code: int) -> NoReturn:
     """Say it in the words of people, with the details, where there are any, for those who look after the machine."""
     if isinstance(error, TillmateError):
-        say(text(error.key, language, **error.params))
+        say(error.said(language))
     if not isinstance(error, TillmateError) or error.code not in _SAYS_IT_ALL:
         say(text("cli.details", language, text=str(error)))
     sys.exit(code)

@@ -27,7 +27,7 @@ def test_templates_and_parts_of_both_languages_are_read_and_nothing_else(tmp_pat
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"\xff\xfe", "invalid start byte"), (b"x" * (MOST_BYTES + 1), "more than"), (None, "No such file")],
+    [(b"\xd0\x90\n\xff\xfe", "line 2: not UTF-8"), (b"x" * (MOST_BYTES + 1), "more than"), (None, "No such file")],
 )
 def test_what_cannot_be_read_is_named(tmp_path: Path, content: bytes | None, reason: str) -> None:
     folder = tmp_path / "own"

@@ -73,10 +73,14 @@ def test_lists_conditions_and_filters() -> None:
         ('{% include "../../etc/passwd.part" %}', "no file '../../etc/passwd.part'"),
         ('{% include "ru/sale.receipt" %}', "include takes the name of a part"),
         ("{% include shop %}", "include takes the name of a part"),
-        ("{{ items }}", "ru/sale.receipt, line 1: a list cannot be printed"),
+        ("{{ items }}", "ru/sale.receipt, line 1: only texts and whole numbers can be inserted"),
         ("a\n{{ shop.upper }}", "ru/sale.receipt, line 2: "),
         ("{{ pay.__class__ }}", "ru/sale.receipt, line 1: "),
         ("{{ header[7] }}", "ru/sale.receipt, line 1: "),
+        (
+            "{% for a in items %}{{ a.nmae }}{% endfor %}",
+            "ru/sale.receipt, line 1: unknown key 'nmae'; did you mean 'name'?",
+        ),
         ("{{ items[0].nmae }}", "ru/sale.receipt, line 1: "),
         ("{{ progress_bp < shop }}", "ru/sale.receipt, line 1: "),
         ("{{ pay|format }}", "unknown filter 'format'"),
@@ -99,8 +103,8 @@ def test_lists_conditions_and_filters() -> None:
         ('{% include "ru/head.part" %}' * 130, "ru/sale.receipt: 16900 characters, its parts included, are too many"),
         ('{% include "ru/items.part" %}' * 20, "ru/sale.receipt: too much in loops, its parts included"),
         ("{% for a in items %}{% if pay" + "|trim" * 300 + " %}{% endif %}{% endfor %}", "too much in loops"),
-        ("{{ items|upper }}", "ru/sale.receipt, line 1: upper takes a text, not a list"),
-        ("{% if items[0]|trim %}{% endif %}", "trim takes a text, not a dict"),
+        ("{{ items|upper }}", "ru/sale.receipt, line 1: upper takes a text alone"),
+        ("{% if items[0]|trim %}{% endif %}", "trim takes a text alone"),
         ("{% for a in items %}" + "\n" * 2001 + "{% endfor %}x", "more than 2000 lines"),
         ("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "ru/sale.receipt: brackets or conditions nested too deeply"),
         ("{% if pay %}" * 200 + "{% endif %}" * 200, "ru/sale.receipt"),
@@ -110,6 +114,28 @@ def test_lists_conditions_and_filters() -> None:
 )
 def test_what_is_wrong_is_named_with_its_place(template: str, why: str) -> None:
     assert why in refused(template, {"pay": "5", "items": [{"name": "a", "amount": "1"}], "progress_bp": 1})
+
+
+@pytest.mark.parametrize(
+    ("template", "sentence"),
+    [
+        ("a\n{{ balanse }}", "ru/sale.receipt, строка 2: нет имени «balanse»; может быть, «balance»?"),
+        ("{qr A", "ru/sale.receipt, строка 1: строка, которая начинается с «{», должна кончаться на «}»: это команда"),
+        (
+            "{barcode ean8 12345678}",
+            "строка 1: команда barcode: последняя цифра ean8 12345678 должна быть контрольной: 0",
+        ),
+        (
+            "{{ items }}",
+            "ru/sale.receipt, строка 1: вставить можно только текст или целое число; по списку идут циклом for",
+        ),
+        ("{{ pay", "ru/sale.receipt, строка 1: не разобрать: unexpected end of template"),
+    ],
+)
+def test_a_russian_designer_is_told_in_russian(template: str, sentence: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        sale(template)
+    assert sentence in caught.value.said("ru")
 
 
 def test_a_part_cannot_include_a_part_and_so_never_itself() -> None:

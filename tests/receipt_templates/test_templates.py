@@ -224,9 +224,9 @@ def test_the_bar_is_only_there_with_a_share() -> None:
 @pytest.mark.parametrize(
     ("name", "language", "data", "why"),
     [
-        ("sales", "ru", {}, "no template 'sales'; did you mean 'sale'"),
-        ("sale", "de", {}, "no templates in 'de'; there are ru and en"),
-        ("sale", "ru", {}, "ru/sale.receipt: 'pay' is missing; give it: what was paid"),
+        ("sales", "ru", {}, "sales: no such template; did you mean 'sale'"),
+        ("sale", "de", {}, "de: no templates in this language; there are ru and en"),
+        ("sale", "ru", {}, "ru/sale.receipt: 'pay' is missing; it must be there"),
         ("sale", "ru", {"pay": "1", "balanse": "1"}, "unknown key 'balanse'; did you mean 'balance'?"),
         ("sale", "ru", {"pay": "1", "zzz": "1"}, "unknown key 'zzz'; there are as_of, at, balance"),
         ("sale", "ru", {"pay": 5}, "'pay' must be text in quotes, not 5"),
@@ -243,7 +243,7 @@ def test_the_bar_is_only_there_with_a_share() -> None:
         ("sale", "ru", {"pay": "1", "header": "a"}, "'header' must be a list of texts, not 'a'"),
         ("sale", "ru", {"pay": "1", "header": [1]}, "'header' must be a list of texts"),
         ("sale", "ru", {"pay": "1", "items": "a"}, "'items' must be a list of rows, not 'a'"),
-        ("sale", "ru", {"pay": "1", "items": ["a"]}, "items[0] must be an object with name, quantity, amount"),
+        ("sale", "ru", {"pay": "1", "items": ["a"]}, "items[0]: must be an object with name, quantity, amount"),
         ("sale", "ru", {"pay": "1", "items": [{"name": "a"}]}, "items[0]: 'amount' is missing"),
         (
             "sale",
@@ -290,7 +290,7 @@ def test_the_fields_are_told_to_people() -> None:
         declared = fields(name)
         assert len({field.name for field in declared}) == len(declared)
         assert all(field.what and (field.kind == "rows") == bool(field.rows) for field in declared)
-    with pytest.raises(TemplateError, match="no template 'tiers'"):
+    with pytest.raises(TemplateError, match="tiers: no such template"):
         fields("tiers")
 
 

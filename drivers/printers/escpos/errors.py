@@ -24,6 +24,7 @@ class CodeTooLarge(EncodeError):
         super().__init__(
             f"a QR code of {size} bytes does not fit on paper of {dots} dots; shorten it or take wider paper"
         )
+        self.size, self.dots = size, dots
 
 
 class LogoError(EncodeError):
