@@ -39,15 +39,16 @@ class Toy:
         self.lives.haunt(kills, LONGEST_LIFE, "toy", _wait)
         self.network.bad = False
         said = self._acknowledged()
-        last = int(said[-1])
+        last = said[-1]
         until("all are marked", lambda: min(self._ask("outbox", UNSENT), default=last + 1) > last)
         booked = [number for number in self._ask("ledger", "SELECT number FROM ledger") if number <= last]
-        return judge.compare(said, map(str, booked))
+        unheard = set(booked) - set(said)  # on the disk, but a kill came before its word
+        return judge.compare([str(number) for number in (*said, *unheard)], map(str, booked))
 
-    def _acknowledged(self) -> list[str]:
+    def _acknowledged(self) -> list[int]:
         """Whole lines only: the last one may be cut off by a kill."""
         text = (self._folder / "sender.out").read_text()
-        return [line for line in text[: text.rfind("\n")].split("\n") if line.isdigit()]
+        return [int(line) for line in text[: text.rfind("\n")].split("\n") if line.isdigit()]
 
     def _ask(self, file: str, question: str) -> list[int]:
         with closing(sqlite3.connect(f"file:{self._folder / file}.db?mode=ro", uri=True, timeout=20)) as database:
