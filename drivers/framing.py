@@ -16,6 +16,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 LIMIT = 8192
+CERTAIN_END = "\0"
+"""Alone in `terminators`: put behind each code by a driver whose device says where codes end, so it is never missing."""
 _LINE_ENDS = b"\r\n"
 
 
@@ -79,6 +81,7 @@ class Framer:
         self._flooded = False
         self._inside = not self._start  # bytes belong to a code
         self._suffixed = False  # the last frame had its terminator, so one that has none is cut off
+        self._certain = framing.terminators == CERTAIN_END or bool(self._start and self._ended_by)
 
     @property
     def deadline(self) -> float | None:
@@ -98,12 +101,13 @@ class Framer:
         """Call when nothing has come up to `at`: ends the frame whose deadline has passed.
 
         From a scanner that sends a suffix, the first frame without one is `partial`; from then on it counts as one without
-        suffix. One that is to begin with a mark and to end with one is always `partial` without its end.
+        suffix. One that is to begin with a mark and to end with one is always `partial` without its end, and so is one of a
+        device that says where its codes end.
         """
         deadline = self.deadline
         if deadline is None or at < deadline:
             return []
-        partial, self._suffixed = self._suffixed or bool(self._start and self._ended_by), False
+        partial, self._suffixed = self._suffixed or self._certain, False
         self._inside = not self._start
         return self._finish(partial=partial)
 

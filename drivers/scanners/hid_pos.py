@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Protocol
 
 from drivers.base import Candidate, DeviceGone, DeviceRefused, Driver
-from drivers.framing import Framing
+from drivers.framing import CERTAIN_END, Framing
 from drivers.linux_devices import Device, devices, the_one, translated
 from drivers.scanners._hid_layout import Field, Layout, has_feature, is_scanner, layout_of
 from drivers.usb_names import UsbNames
 
-END = b"\0"
+END = CERTAIN_END.encode()
 """Behind each code: CR and LF may be in one, and a scanner in this mode knows where a code ends."""
 
 _REPORT = 4096
@@ -223,6 +223,6 @@ DRIVER = Driver(
     tested_with=("Linux pty", "an emulated scanner under Linux 6.1"),
     options=Options,
     open=open_scanner,
-    framing=Framing(terminators=END.decode(), idle_ms=200),
+    framing=Framing(terminators=CERTAIN_END, idle_ms=200),
     candidates=candidates,
 )

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.framing import LIMIT, Frame, Framer, Framing
+from drivers.framing import CERTAIN_END, LIMIT, Frame, Framer, Framing
 
 CODE = b"]E02900000000018"
 
@@ -61,6 +61,14 @@ def test_a_stall_in_a_scanner_with_suffix_gives_a_partial_frame_once() -> None:
     assert framer.expire(2.0) == [Frame(b"22", 1.0, partial=True)]
     framer.feed(b"3333", 3.0)  # its suffix has been switched off
     assert framer.expire(4.0) == [Frame(b"3333", 3.0)]
+
+
+def test_where_the_device_says_what_the_end_is_a_code_without_it_is_half_a_code() -> None:
+    framer = Framer(Framing(terminators=CERTAIN_END))
+    for at in (0.0, 2.0):
+        framer.feed(b"1111", at)
+        assert framer.expire(at + 1) == [Frame(b"1111", at, partial=True)]
+    assert framer.feed(b"2222\0", 4.0) == [Frame(b"2222", 4.0)]
 
 
 def test_what_an_unplugged_scanner_leaves_behind_is_partial_and_never_glued_on() -> None:
