@@ -32,6 +32,7 @@ from loyalty.wire import (
 from loyalty_server.changes import changes_since
 from loyalty_server.devices import Device, claim
 from loyalty_server.edge import Server, authenticate, decode, json_reply, read_body, squeeze
+from loyalty_server.enrolment.at_till import EnrolmentAtTill
 from loyalty_server.enrolment.pages import trouble_page
 from loyalty_server.enrolment.routes import Enrolment, wanted_language
 from loyalty_server.enrolment.sender import Sender
@@ -49,9 +50,10 @@ log = logging.getLogger(__name__)
 
 def make_app(server: Server, sender: Sender, wordings: Wordings | None = None) -> Starlette:
     """Return the application."""
-    enrolment = Enrolment(server, sender, wordings or Wordings())
+    wordings = wordings or Wordings()
+    enrolment = Enrolment(server, sender, wordings).routes() + EnrolmentAtTill(server, sender, wordings).routes()
     handlers = {Refused: _on_refused, DatabaseBusy: _on_busy, HTTPException: _on_http, Exception: _on_failure}
-    routes = Api(server).routes() + LiveCalls(server).routes() + enrolment.routes()
+    routes = Api(server).routes() + LiveCalls(server).routes() + enrolment
     return Starlette(routes=routes, exception_handlers=handlers)
 
 

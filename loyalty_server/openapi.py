@@ -14,6 +14,10 @@ from loyalty.i18n import LANGUAGES
 from loyalty.wire import (
     ClaimReply,
     ClaimRequest,
+    EnrolmentCode,
+    EnrolmentDone,
+    EnrolmentReply,
+    EnrolmentRequest,
     EpochReply,
     EpochRequest,
     EventReply,
@@ -63,6 +67,7 @@ _FORM: Answers = {
 }  # fmt: skip
 _BAD: Answers = {400: Problem, 413: Problem, 415: Problem, 500: Problem, 503: Problem}
 _WHO: Answers = {401: Problem, 421: Problem, 429: Problem, 500: Problem, 503: Problem}
+_JOIN: Answers = {404: Problem, 410: Problem, 422: Problem, **_BAD, **_WHO}
 
 CALLS = (
     Call("POST", "/v1/devices", "claim", "A one-time code and a public key become a device of a store",
@@ -81,6 +86,10 @@ CALLS = (
          {200: None, 400: Problem, **_WHO}),
     Call("POST", "/v1/events", "events", "Rows of a device's queue, in order; each is booked once",
          {200: EventReply, 409: Problem, **_BAD, **_WHO}, body=Batch, packed=True),
+    Call("POST", "/v1/enrolments", "enrol", "Somebody joins at the till: a code is sent to the phone",
+         {201: EnrolmentReply, **_JOIN}, body=EnrolmentRequest),
+    Call("POST", "/v1/enrolments/{enrolment}/confirm", "enrol_confirm", "The code; the member and his card come back",
+         {200: EnrolmentDone, **_JOIN}, body=EnrolmentCode),
     Call("POST", "/v1/heartbeat", "heartbeat", "How a device is; commands come back",
          {200: HeartbeatReply, **_BAD, **_WHO}, body=Heartbeat),
     Call("GET", "/healthz", "health", "200 while the process answers", {200: None}, signed=False),

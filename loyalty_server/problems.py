@@ -41,6 +41,18 @@ _KINDS = {
     "too_many_requests": _Kind(429, "This device asks too often", retryable=True),
     "busy": _Kind(503, "The server is busy", retryable=True),
     "internal": _Kind(500, "The server failed", retryable=True),
+    # joining at the till
+    "phone_unreadable": _Kind(422, "This is no telephone number"),
+    "consent_missing": _Kind(422, "Nobody joins without agreeing to the use of his data"),
+    "consent_text_unknown": _Kind(422, "There is no such version of the text that was agreed to"),
+    "enrolment_unknown": _Kind(404, "The token is not one of this device"),
+    "enrolment_expired": _Kind(410, "The token's time is over"),
+    "enrolment_used": _Kind(410, "Somebody has joined by this token"),
+    "too_many_codes": _Kind(429, "Too many codes for this phone or token: tomorrow again"),
+    "too_many_claims": _Kind(429, "This phone has claimed enough receipts: tomorrow again"),
+    "code_wrong": _Kind(422, "Not the code that was sent"),
+    "code_void": _Kind(410, "The code does not hold any more: ask for a new one"),
+    "code_not_sent": _Kind(503, "The code did not leave", retryable=True),
     # programme and feed
     "no_programme": _Kind(404, "No programme is in force", retryable=True),
     "refill": _Kind(410, "The cursor is of another life of this server: begin from nothing"),
@@ -78,6 +90,7 @@ def problem(
     expect: int | None = None,
     server_time: datetime | None = None,
     retry_after: int | None = None,
+    left: int | None = None,
     most: int | None = None,
 ) -> Problem:
     """Return the problem of this code."""
@@ -92,6 +105,7 @@ def problem(
         expect=expect,
         server_time=server_time,
         retry_after=retry_after,
+        left=left,
         most=most,
     )
 
@@ -111,10 +125,13 @@ def refuse(
     expect: int | None = None,
     server_time: datetime | None = None,
     retry_after: int | None = None,
+    left: int | None = None,
     most: int | None = None,
 ) -> Refused:
     """Return the exception to raise."""
-    return Refused(problem(code, detail, expect=expect, server_time=server_time, retry_after=retry_after, most=most))
+    return Refused(
+        problem(code, detail, expect=expect, server_time=server_time, retry_after=retry_after, left=left, most=most)
+    )
 
 
 def reply(said: Problem) -> Response:

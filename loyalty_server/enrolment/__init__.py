@@ -6,6 +6,7 @@
     steps.py     the two steps (ask for a code, confirm it) as transactions
     pages.py     what the phone shows: plain HTML without a script
     routes.py    HTTP
+    at_till.py   the same two steps for a till, where the cashier types the phone
 
 The pages hand over no account: before the code is confirmed they show nothing but the points of the receipt itself.
 """

@@ -19,8 +19,9 @@ from loyalty.i18n import Language
 from loyalty_server.edge import Limits, Server, read_bounded
 from loyalty_server.enrolment import pages, steps
 from loyalty_server.enrolment.pages import Form, Place
-from loyalty_server.enrolment.phone import masked, parse_phone
-from loyalty_server.enrolment.sender import Sender, SendFailed
+from loyalty_server.enrolment.phone import parse_phone
+from loyalty_server.enrolment.sender import Sender
+from loyalty_server.enrolment.sending import send_code
 from loyalty_server.enrolment.steps import Card, Open, Sent, Wish, Wrong
 from loyalty_server.enrolment.wording import Wordings
 from loyalty_server.problems import refuse
@@ -100,7 +101,7 @@ class Enrolment:
         if not isinstance(sent, Sent):
             said = "codes_today" if sent == "too_many_codes" else "claims_today"
             return self._again(text, language, form, said)
-        if not self._send(place, phone, sent, now):
+        if not send_code(self.server, self.sender, phone, sent, language, now):
             return self._again(text, language, form, "not_sent")
         return pages.code_page(place, sent.attempt, phone)
 
@@ -125,18 +126,6 @@ class Enrolment:
     def _again(self, token: str, language: Language, form: Form, error: str) -> Response:
         said = Form(form.phone, form.personal_data, form.advertising, error=error)
         return self._show(token, language, said)
-
-    def _send(self, place: Place, phone: str, sent: Sent, now: datetime) -> bool:
-        if sent.code is None:
-            return True
-        try:
-            self.sender.send(phone, sent.code, place.say("code_message", code=sent.code), now)
-        except SendFailed as error:
-            log.warning("enrolment=code_not_sent phone=%s reason=%s", masked(phone), error)
-            self._write(lambda tx: steps.withdraw(tx, sent.attempt))
-            return False
-        log.info("enrolment=code_sent phone=%s", masked(phone))
-        return True
 
     def _visit(self, text: str, language: Language, now: datetime) -> tuple[Place, Open | steps.Closed]:
         with self.server.database.reading() as connection:

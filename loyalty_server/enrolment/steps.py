@@ -36,6 +36,8 @@ A_DAY = timedelta(days=1)
 SHOWN_AGAIN = timedelta(hours=1)
 
 Closed = Literal["unknown", "expired", "used"]
+Channel = Literal["receipt_qr", "till"]
+"""Where somebody agreed."""
 
 
 class Open(NamedTuple):
@@ -72,6 +74,7 @@ class Card(NamedTuple):
     card: str
     balance: int
     credited: int | None
+    member: str
 
 
 class Wrong(NamedTuple):
@@ -131,7 +134,14 @@ def withdraw(connection: Connection, attempt: str) -> None:
 
 
 def confirm(
-    connection: Connection, keys: Keys, wordings: Wordings, token: Token, attempt: str, code: str, now: datetime
+    connection: Connection,
+    keys: Keys,
+    wordings: Wordings,
+    token: Token,
+    attempt: str,
+    code: str,
+    now: datetime,
+    channel: Channel = "receipt_qr",
 ) -> Card | Wrong | Closed:
     """Check the code and, when it is right, make or find the member and give him the receipt's points."""
     line = lock_token(connection, token.id)
@@ -149,7 +159,7 @@ def confirm(
     connection.execute(spent.values(tries=found.tries + 1, confirmed_at=now if right else None))
     if not right:
         return Wrong(TRIES - found.tries - 1, found.phone)
-    return _enrol(connection, wordings, token, found, now)
+    return _enrol(connection, wordings, token, found, channel, now)
 
 
 def _confirmed_lately(confirmed_at: datetime | None, now: datetime) -> bool:
@@ -157,7 +167,12 @@ def _confirmed_lately(confirmed_at: datetime | None, now: datetime) -> bool:
 
 
 def _enrol(
-    connection: Connection, wordings: Wordings, token: Token, attempt: Row[tuple[object, ...]], now: datetime
+    connection: Connection,
+    wordings: Wordings,
+    token: Token,
+    attempt: Row[tuple[object, ...]],
+    channel: Channel,
+    now: datetime,
 ) -> Card:
     member = member_of_phone(connection, attempt.phone)
     if member is None:
@@ -166,7 +181,7 @@ def _enrol(
         member = add_member(connection, now, joined=joined, phone=attempt.phone)
     if first_card(connection, member) is None:
         give_new_card(connection, member, now)
-    _note_consents(connection, wordings, token, attempt, member)
+    _note_consents(connection, wordings, token, attempt, channel, member)
     use(connection, token.id, member, now)
     receipt = receipt_of_token(connection, token.id)
     if receipt is not None:
@@ -177,7 +192,8 @@ def _enrol(
 def _card(connection: Connection, token: Token, member: str) -> Card:
     card = first_card(connection, member) or ""
     receipt = receipt_of_token(connection, token.id)
-    return Card(card, balance_of(connection, member), None if receipt is None else sum_of(connection, receipt.row_id))
+    credited = None if receipt is None else sum_of(connection, receipt.row_id)
+    return Card(card, balance_of(connection, member), credited, member)
 
 
 def _note_consents(
@@ -185,6 +201,7 @@ def _note_consents(
     wordings: Wordings,
     token: Token,
     attempt: Row[tuple[object, ...]],
+    channel: Channel,
     member: str,
 ) -> None:
     device = find_by_number(connection, token.device_number)
@@ -201,7 +218,7 @@ def _note_consents(
                 language=attempt.language,
                 shown_at=attempt.shown_at,
                 accepted_at=attempt.created_at,
-                channel="receipt_qr",
+                channel=channel,
                 store=None if device is None else device.store,
                 device=None if device is None else device.id,
                 token=token.id,

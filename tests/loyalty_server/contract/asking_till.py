@@ -35,16 +35,21 @@ class DeviceKey:
 def map_path_parameters(_: schemathesis.HookContext, path_parameters: dict[str, Any] | None) -> dict[str, Any] | None:
     """Two of three tokens are genuine, as no string by chance is."""
     if path_parameters and "token" in path_parameters:
-        chance = crc32(str(path_parameters["token"]).encode("utf-8", "replace"))
-        if chance % 3:
-            return {**path_parameters, "token": TILL["tokens"][chance % len(TILL["tokens"])]}
+        return {**path_parameters, "token": _token(str(path_parameters["token"]))}
     return path_parameters
+
+
+def _token(made: str) -> str:
+    chance = crc32(made.encode("utf-8", "replace"))
+    return TILL["tokens"][chance % len(TILL["tokens"])] if chance % 3 else made
 
 
 @schemathesis.hook
 def map_body(_: schemathesis.HookContext, body: object) -> object:
     """Whole numbers are written so, and rows are numbered from 1 on without a hole: no schema can say either."""
     body = _whole(body)
+    if isinstance(body, dict) and isinstance(body.get("token"), str):
+        body = {**body, "token": _token(body["token"])}
     rows = body.get("rows") if isinstance(body, dict) else None
     if isinstance(rows, list) and all(isinstance(row, dict) and type(row.get("seq")) is int for row in rows):
         return {**body, "rows": [{**row, "seq": place} for place, row in enumerate(rows, 1)]}
