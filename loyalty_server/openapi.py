@@ -110,10 +110,19 @@ def _one_of(given: str, empty: str) -> dict[str, Any]:
     return {"required": [given], "properties": {given: {"minLength": 1}, empty: {"maxLength": 0}}}
 
 
+_NAME: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 64, "description": "printable letters"}
 _RULES: Mapping[str, dict[str, Any]] = {
+    "HoldRequest": {
+        "properties": {
+            "member": _NAME,
+            "till": _NAME,
+            "points": {"type": "integer", "minimum": 0, "maximum": 10**12},
+            "coupons": {"type": "array", "items": _NAME, "maxItems": 32},
+        }
+    },
     "MemberSearch": {"oneOf": [_one_of("card", "phone"), _one_of("phone", "card")]},
 }
-"""What no single field can say."""
+"""What the structs themselves do not say."""
 
 
 def document() -> dict[str, Any]:
@@ -168,6 +177,7 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
     "version": {"type": "integer", "minimum": 1},
     "language": {"type": "string", "enum": list(LANGUAGES)},
     "purpose": {"type": "string", "enum": list(PURPOSES)},
+    "hold": {"type": "string", "maxLength": 64, "pattern": "^-*[A-Za-z0-9][A-Za-z0-9-]*$"},
     "Content-Encoding": {"type": "string", "enum": ["identity", "gzip"]},
 }
 
