@@ -23,6 +23,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from serial import Serial
@@ -89,9 +90,9 @@ def elsewhere(work: Callable[..., None], *args: object) -> Iterator[None]:
         process.terminate()
 
 
-def scan_and_stamp(master: int, code: bytes, count: int, stamps: Connection) -> None:
+def scan_and_stamp(master: int, code: bytes, count: int, is_open: Event, stamps: Connection) -> None:
     """Type codes, once the port is open; the moment before the last byte of each goes to `stamps`."""
-    stamps.recv()
+    is_open.wait()
     for _ in range(count):
         time.sleep(GAP)  # noqa: TID251 - plays a cashier, in a process of its own
         os.write(master, code)
@@ -147,9 +148,10 @@ def latency(read: Reader, code: bytes, count: int) -> tuple[float, float]:
 
 
 def _latency(read: Reader, code: bytes, count: int) -> tuple[float, float]:
-    near, far = fork.Pipe()
-    with cable() as (master, name), elsewhere(scan_and_stamp, master, code, count, far):
-        told = read(name, count, partial(near.send, "it is open"))
+    near, far = fork.Pipe(duplex=False)
+    is_open = fork.Event()
+    with cable() as (master, name), elsewhere(scan_and_stamp, master, code, count, is_open, far):
+        told = read(name, count, is_open.set)
         stamps = [near.recv() for _ in range(count)]
     took = [(after - before) * 1000 for before, after in zip(stamps, told, strict=True)]
     return statistics.median(took), statistics.quantiles(took, n=100)[98]

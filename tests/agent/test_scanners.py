@@ -319,6 +319,14 @@ def test_half_a_code_at_an_unplug_greets_nobody(shop: Shop, until: Until, plug_i
     page.close()
 
 
+def test_what_is_typed_on_the_screen_greets_as_a_scan_does(shop: Shop) -> None:
+    shop.start()
+    page = shop.page("1")
+    typed = shop.http("POST", "/v1/tills/1/identify", {"code": card("serial", 6)}, token=shop.pair())
+    assert (typed[0], page.next()[0]) == (200, "serial-006")
+    page.close()
+
+
 def test_the_same_code_twice_in_a_moment_is_one_scan(shop: Shop, until: Until, plug_in: Start) -> None:
     gun = plug_in(pty=str(shop.folder / "pty"))
     shop.start()

@@ -23,7 +23,7 @@ _MEDIA: Final = {"css": "text/css", "js": "text/javascript"}
 _ASSETS: Final = ("pair.js", "screen.css", "till.js")
 
 _WORDS: Final = (
-    "as_of", "card_only", "card_only_more", "debt", "doubt", "earned", "earns", "full", "full_more", "idle",
+    "as_of", "card_only", "card_only_more", "debt", "doubt", "earned", "earns", "entry_failed", "full", "full_more", "idle",
     "idle_more", "max_redeem", "member", "member_more", "no_contact", "no_contact_more", "no_news", "not_paired", "not_paired_more",
     "redeemed", "sold", "sold_more", "unavailable", "unavailable_more", "unknown_code", "unknown_code_more",
 )  # fmt: skip

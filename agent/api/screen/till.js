@@ -1,4 +1,4 @@
-// The cashier page: one EventSource, one paint per event. Nothing is typed here and nothing is kept here.
+// The cashier page: one EventSource, one paint per event. What is typed goes to the till at once; nothing is kept here.
 
 const words = JSON.parse(document.body.dataset.words);
 const language = document.documentElement.lang;
@@ -143,6 +143,20 @@ function decide(decision) {
 
 place("doubt-again").addEventListener("click", decide("again"));
 place("doubt-leave").addEventListener("click", decide("leave"));
+
+// The number of a card that cannot be read; what it is comes back over the stream, as after a scan
+async function find(event) {
+  event.preventDefault();
+  const code = place("code").value;
+  place("code").value = "";
+  if (code.trim() === "") return;
+  const headers = { "Content-Type": "application/json" };
+  const asked = { method: "POST", body: JSON.stringify({ code }), headers, signal: AbortSignal.timeout(ANSWER_MS) };
+  const answer = await fetch(`${till}/identify`, asked).catch(() => null);
+  if (!answer?.ok) put("notice", words.entry_failed, 62);
+}
+
+place("entry").addEventListener("submit", find);
 
 function news(board) {
   paintBar(board);

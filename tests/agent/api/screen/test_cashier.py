@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.messages import Identify
 from agent.views import PartState, View
 from offline_queue import Job
 
@@ -91,6 +92,30 @@ def test_a_receipt_in_doubt_is_decided_with_one_press(
         page.keyboard.press("Enter")
     page.wait_for_selector("#doubt", state="hidden")
     assert doubt.decided == [decision]
+
+
+def test_what_is_typed_goes_to_the_till_and_leaves_the_field(cashier: Cashier, shop: Shop, page: Page) -> None:
+    cashier.pair()
+    page.locator("#code").fill("8 (912) 345-67-89")
+    with page.expect_response("**/v1/tills/1/identify"):
+        page.keyboard.press("Enter")
+    page.locator("#code").fill(" ")
+    page.locator("#entry button").click()
+    assert [each.code for each in shop.tills["1"].posted if isinstance(each, Identify)] == ["8 (912) 345-67-89"]
+    assert page.locator("#code").input_value() == ""
+    assert cashier.text("#notice") == ""
+
+
+def test_a_number_that_could_not_be_asked_is_to_be_typed_again(cashier: Cashier, shop: Shop, page: Page) -> None:
+    cashier.pair("?lang=en")
+    shop.hub.publish("1", "view", cashier.states["idle"])
+    cashier.painted("idle")
+    shop.tills["1"].room = False
+    page.locator("#code").fill("2900000000018")
+    page.locator("#entry button").click()
+    page.wait_for_function("() => document.getElementById('notice').textContent")
+    assert cashier.text("#notice") == "That did not work: type it again"
+    assert page.locator("#code").input_value() == ""
 
 
 def test_the_bar_says_the_worst_of_each_part_in_words(cashier: Cashier, shop: Shop, page: Page) -> None:

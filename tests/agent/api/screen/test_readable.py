@@ -71,10 +71,10 @@ MEASURE = """() => {
         const [a, b] = [light(rgba(getComputedStyle(element).color)), light(ground(element))].sort((x, y) => y - x);
         return (a + 0.05) / (b + 0.05);
     };
-    const shown = [...document.querySelectorAll("h1, a, p, dt, dd")].filter((one) => one.textContent.trim());
+    const shown = [...document.querySelectorAll("h1, a, p, dt, dd, .entry label, .entry button")].filter((one) => one.textContent.trim());
     const name = (one) => `${one.id || one.className || one.tagName} "${one.textContent}"`;
     const root = document.documentElement;
-    const regions = document.querySelectorAll(".head, .who, .numbers, .numbers dl, .say, .notice, .bar, .bar li");
+    const regions = document.querySelectorAll(".head, .entry, .entry *, .who, .numbers, .numbers dl, .say, .notice, .bar, .bar li");
     const least = innerHeight < 700 ? 16 : 20;
     return {
         scrolls: root.scrollHeight > innerHeight || root.scrollWidth > innerWidth,
@@ -140,9 +140,10 @@ def test_it_works_with_the_keyboard_forced_colours_little_motion_and_zoom(
     cashier.painted("member")
     assert page.evaluate("getComputedStyle(document.querySelector('.who')).transitionDuration") == "0s"
     assert page.evaluate("getComputedStyle(document.querySelector('.who')).borderTopWidth") != "0px"
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.className") == "language"
-    assert page.evaluate("parseFloat(getComputedStyle(document.activeElement).outlineWidth)") >= 3
+    for place in ("code", "", "language"):
+        page.keyboard.press("Tab")
+        assert place in page.evaluate("document.activeElement.id + document.activeElement.className")
+        assert page.evaluate("parseFloat(getComputedStyle(document.activeElement).outlineWidth)") >= 3
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.tagName") == "BODY"
     page.set_viewport_size({"width": 512, "height": 384})  # 1024x768 at 200 %
