@@ -3,7 +3,7 @@
 A till makes a hold under an id of its own and may repeat every request: a reply that was lost locks nothing unknown. What
 can be held is the balance without what other live holds reserve, so holds alone never take a member below nothing. A hold
 is over when its sale is booked, when it is released, or after `LIVES`; then it stands in nobody's way, and its sale is booked
-all the same. Whoever grants a hold or books a sale has the member locked; releasing only frees, and needs no lock.
+all the same. Whoever grants a hold, ends one or books a sale has the member locked.
 """
 
 from __future__ import annotations
@@ -76,7 +76,11 @@ def release(connection: Connection, device: Device, name: str, now: datetime) ->
     """Let the hold be over, whether it is there or not: a request for it that is still under way is refused then."""
     _check_id(name)
     nothing = {"points": 0, "coupons": "[]", "till": "", "expires_at": now + LIVES, "over_at": now}
-    if not insert_new(connection, holds, {"device": device.id, "id": name, **nothing}):
+    if insert_new(connection, holds, {"device": device.id, "id": name, **nothing}):
+        return
+    member = connection.execute(select(holds.c.member).where(*_key(device, name))).scalar_one_or_none()
+    if member is not None:
+        members.lock(connection, [member])
         _end(connection, device.id, [name], now)
 
 
