@@ -160,8 +160,7 @@ def _apply(connection: sqlite3.Connection, page: ChangesPage, at: str) -> None:
     included = (page.includes.epoch, page.includes.seq)
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        for change in page.changes:
-            _put(connection, change, at, included)
+        _put(connection, page.changes, at, included)
         connection.execute("UPDATE replica_state SET cursor = ?, complete = ?", (page.next, page.complete))
         if page.complete:
             connection.execute(
@@ -169,21 +168,25 @@ def _apply(connection: sqlite3.Connection, page: ChangesPage, at: str) -> None:
             )
 
 
-def _put(connection: sqlite3.Connection, change: MemberChange, at: str, included: tuple[str, int]) -> None:
-    if change.state is None or change.idents is not None:
-        connection.execute("DELETE FROM idents WHERE member = ?", (change.member,))
-    if change.state is None:
-        connection.execute("DELETE FROM members WHERE member = ?", (change.member,))
-        return
-    state = msgspec.json.encode(change.state, order="deterministic")
-    connection.execute(
-        "INSERT OR REPLACE INTO members (member, greeting, state, as_of, included_epoch, included_seq)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (change.member, change.greeting, state, at, *included),
+def _put(connection: sqlite3.Connection, changes: tuple[MemberChange, ...], at: str, included: tuple[str, int]) -> None:
+    gone = [(change.member,) for change in changes if change.state is None]
+    told = [change for change in changes if change.state is not None and change.idents is not None]
+    cards = [*gone, *((change.member,) for change in told)]
+    connection.executemany("DELETE FROM idents WHERE member = ?", cards)
+    connection.executemany("DELETE FROM members WHERE member = ?", gone)
+    connection.executemany(
+        "INSERT INTO members (member, greeting, state, as_of, included_epoch, included_seq) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (member) DO UPDATE SET greeting = excluded.greeting, state = excluded.state,"
+        " as_of = excluded.as_of, included_epoch = excluded.included_epoch, included_seq = excluded.included_seq",
+        [
+            (change.member, change.greeting, msgspec.json.encode(change.state, order="deterministic"), at, *included)
+            for change in changes
+            if change.state is not None
+        ],
     )
     connection.executemany(
         "INSERT OR REPLACE INTO idents (ident, member) VALUES (?, ?)",
-        ((ident, change.member) for ident in change.idents or ()),
+        [(ident, change.member) for change in told for ident in change.idents or ()],
     )
 
 
