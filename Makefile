@@ -54,6 +54,7 @@ soak: venv
 bench-server: venv
 	tests/rig/debian.sh postgresql
 	$(RUN) benchmarks/server.py
+	$(RUN) benchmarks/feed.py
 
 test-service: venv
 	tests/rig/service.sh
