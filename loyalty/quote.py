@@ -63,7 +63,8 @@ class MemberState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """What a quote needs to know of a member; no name, no phone, birthday without the year (MM-DD).
 
     `as_of` is the age of the knowledge; None is a card that is recognised but whose member is not in the replica.
-    `lots`, the oldest first, are what burns of the balance and when; None = not known here.
+    `lots`, the oldest first, are what burns of the balance and when; None = not known here. `no_offline_redeem`: points
+    that were not there have been paid with too often, so this member pays with points only while the server is asked.
     """
 
     balance: int = 0
@@ -78,6 +79,7 @@ class MemberState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     counters: Counters = Counters()
     tier: str | None = None
     lots: tuple[Lot, ...] | None = None
+    no_offline_redeem: bool = False
 
 
 class Why(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

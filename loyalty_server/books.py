@@ -11,18 +11,26 @@ already): then nothing is written, and the caller begins again with new books, w
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from datetime import date
-from typing import Generic, Protocol, TypeVar
+from datetime import date, datetime
+from functools import partial
+from typing import Generic, TypeVar
 
-from sqlalchemy import Connection, Table, select
+import msgspec
+from sqlalchemy import Connection, Table, func, select
 
+from loyalty.programme import Programme
 from loyalty.quote import MemberState
-from loyalty_server import flags, holds, ledger, members, tokens
+from loyalty.rules import tiers
+from loyalty_server import flags, holds, ledger, lots, members, returned, tokens
+from loyalty_server.members import Member
+from loyalty_server.programmes import IN_FORCE, of_revisions
+from loyalty_server.returned import Booked, Taken
 from loyalty_server.slips import Name
 from loyalty_server.storage import tables
-from loyalty_server.storage.statements import append, matching
+from loyalty_server.storage.statements import append, matching, within
+from loyalty_server.storage.types import UtcTime
 
-K = TypeVar("K", bound="str | tuple[object, ...]")
+K = TypeVar("K", bound="int | str | tuple[object, ...]")
 V = TypeVar("V")
 
 
@@ -70,6 +78,18 @@ class Shelf(Generic[K, V]):
             if line is not None and line is not self._found[key]:
                 yield key, line, self._found[key] is None
 
+    def moves(self) -> Iterator[tuple[V | None, V]]:
+        """Each line that is not as it was found: as it was, and as it is."""
+        yield from ((self._found[key], line) for key, line, _ in self.changes())
+
+    def values(self) -> Iterator[V]:
+        """The lines that were fetched and are there."""
+        yield from (line for line in self._now.values() if line is not None)
+
+    def __contains__(self, key: K) -> bool:
+        """Tell whether the line, or that there is none, is known here."""
+        return key in self._now
+
 
 class Pile:
     """New lines for a table."""
@@ -102,69 +122,133 @@ RECEIPT_COLUMNS = (
 )  # fmt: skip
 
 
-class _Part(Protocol):
-    def keep(self) -> None: ...
-
-    def drop(self) -> None: ...
+NOTE_COLUMNS = ("row_id", "kind", "at", "received_at", "device", "till", "member", "body")
 
 
 class Books:
     """Members and tokens (locked), holds, digests of receipts, row ids, whose cards they are; and piles of what is new.
 
     `hopeful` books take it that no receipt, row id or token is there yet, as is nearly always so, and ask for none of
-    them: the database refuses at `write` what is there.
+    them: the database refuses at `write` what is there. `with_returns` books know of each sale what has come back of it;
+    others, what waits for it.
     """
 
-    def __init__(self, connection: Connection, *, hopeful: bool = False) -> None:
-        self._connection = connection
-        self._hopeful = hopeful
-        self.cards: Shelf[str, str] = Shelf(lambda keys: members.of_cards(connection, keys))
-        self.members: Shelf[str, MemberState] = Shelf(lambda keys: members.lock(connection, keys))
-        self.holds: Shelf[str, tuple[holds.Held, ...]] = Shelf(lambda keys: holds.of_members(connection, keys))
-        self.tokens: Shelf[str, tokens.TokenLine] = Shelf(lambda keys: {} if hopeful else tokens.lock(connection, keys))
-        self.receipts: Shelf[Name, str] = Shelf(self._receipts)
-        self.row_ids: Shelf[tuple[str, date], bool] = Shelf(self._row_ids)
+    def __init__(
+        self, connection: Connection, now: datetime, *, hopeful: bool = False, with_returns: bool = False
+    ) -> None:
+        self._connection, self._now = connection, now
+        self.cards: Shelf[str, str] = Shelf(partial(members.of_cards, connection))
+        self.members: Shelf[str, Member] = Shelf(partial(members.lock, connection))
+        self.holds: Shelf[str, tuple[holds.Held, ...]] = Shelf(partial(holds.of_members, connection))
+        self.programmes: Shelf[int, Programme] = Shelf(lambda keys: of_revisions(connection, keys, now))
+        self.returned: Shelf[Name, tuple[Taken, ...]] = Shelf(
+            partial(returned.load, connection, pending_only=not with_returns)
+        )
+        self.sold: Shelf[Name, Booked] = Shelf(partial(returned.sales_of, connection))
+        self.coupons: Shelf[tuple[str, str], bool] = Shelf(partial(_coupons, connection))
+        self.consented: Shelf[str, datetime] = Shelf(partial(_consented, connection))
+        self.shortfalls: Shelf[str, int] = Shelf(partial(flags.shortfalls, connection, now))
+        self.tokens: Shelf[str, tokens.TokenLine] = Shelf(_unless(hopeful, partial(tokens.lock, connection)))
+        self.receipts: Shelf[Name, str] = Shelf(_unless(hopeful, partial(_receipts, connection)))
+        self.row_ids: Shelf[tuple[str, date], bool] = Shelf(_unless(hopeful, partial(_row_ids, connection)))
+        self.taken: Shelf[tuple[str, Name], str] = Shelf(_unless(hopeful, partial(_taken, connection)))
+        self.taken_ids: Shelf[str, bool] = Shelf(_unless(hopeful, partial(_ids, connection, tables.returns)))
+        self.note_ids: Shelf[str, bool] = Shelf(_unless(hopeful, partial(_ids, connection, tables.notes)))
         self.new_receipts = Pile(tables.receipts, RECEIPT_COLUMNS)
         self.entries = Pile(tables.ledger, ledger.ENTRY_COLUMNS)
         self.flags = Pile(tables.flags, flags.COLUMNS)
+        self.uses = Pile(tables.coupon_uses, ("member", "code", "row_id", "at"))
+        self.notes = Pile(tables.notes, NOTE_COLUMNS)
+        self._piles = (self.new_receipts, self.entries, self.flags, self.uses, self.notes)
+        self._shelves = (
+            self.members, self.holds, self.tokens, self.receipts, self.row_ids, self.returned, self.sold, self.coupons,
+            self.consented, self.shortfalls, self.taken, self.taken_ids, self.note_ids,
+        )  # fmt: skip
 
     def keep(self) -> None:
         """What was done since the last `keep` or `drop` stands."""
-        for part in self._parts():
+        for part in (*self._shelves, *self._piles):
             part.keep()
 
     def drop(self) -> None:
         """What was done since the last `keep` or `drop` falls."""
-        for part in self._parts():
+        for part in (*self._shelves, *self._piles):
             part.drop()
+
+    def post(self, member: str, after: MemberState, entries: list[ledger.Entry]) -> None:
+        """Append entries of one instant to a member's ledger, after which he is in that state."""
+        line = self.members.get(member)
+        if line is None:
+            raise LookupError(f"there is no member {member}")
+        for entry in entries:
+            self.entries.add(*ledger.line(entry, self._now))
+        self.members.put(member, lots.moved(line, after, [lots.posting_of(entry) for entry in entries]))
 
     def write(self) -> None:
         """Insert what is new and bind tokens. Raises what the database refuses; `settle` comes after it."""
-        for pile in (self.new_receipts, self.entries, self.flags):
+        for pile in self._piles:
             pile.write(self._connection)
         tokens.write(self._connection, self.tokens.changes())
         holds.write(self._connection, (each for _, known, _ in self.holds.changes() for each in known))
+        returned.write(self._connection, [(before or (), now) for before, now in self.returned.moves()])
 
     def settle(self) -> None:
         """Set the members as they are now. The last thing in a transaction: whoever numbers a change waits for it."""
-        members.write(self._connection, [(member, state) for member, state, _ in self.members.changes()])
+        changed = {member: line for member, line, _ in self.members.changes()}
+        late = {member: line for member, line in changed.items() if line.late}
+        if late:
+            changed |= lots.made_anew(self._connection, late, self._now)
+        if changed:
+            programme = self.programmes.get(IN_FORCE)
+            tiered = programme if programme is not None and programme.tiers else None
+            members.write(self._connection, [(member, _tiered(tiered, line)) for member, line in changed.items()])
 
-    def _parts(self) -> Iterator[_Part]:
-        yield from (self.members, self.holds, self.tokens, self.receipts, self.row_ids)
-        yield from (self.new_receipts, self.entries, self.flags)
 
-    def _receipts(self, names: Collection[Name]) -> Mapping[Name, str]:
-        if self._hopeful:
-            return {}
-        key = [tables.receipts.c[part] for part in tables.RECEIPT]
-        days = tables.receipts.c.business_day.in_({name[0] for name in names})
-        found = select(*key, tables.receipts.c.body_sha256).where(days, matching(self._connection, key, names))
-        return {tuple(row[:-1]): row[-1] for row in self._connection.execute(found)}
+def _tiered(programme: Programme | None, line: Member) -> Member:
+    """The tier follows from the counters, whoever's receipts made them."""
+    state = line.state
+    held = None if programme is None else tiers.held(programme, state, state.counters.on or date.min)
+    return line if held is None else line._replace(state=msgspec.structs.replace(state, tier=held.id))
 
-    def _row_ids(self, keys: Collection[tuple[str, date]]) -> Mapping[tuple[str, date], bool]:
-        if self._hopeful:
-            return {}
-        key = [tables.receipts.c.row_id, tables.receipts.c.business_day]
-        days = tables.receipts.c.business_day.in_({day for _, day in keys})
-        found = select(*key).where(days, matching(self._connection, key, keys))
-        return {(row[0], row[1]): True for row in self._connection.execute(found)}
+
+def _unless(hopeful: bool, load: Callable[[list[K]], Mapping[K, V]]) -> Callable[[list[K]], Mapping[K, V]]:
+    return (lambda _: {}) if hopeful else load
+
+
+def _receipts(connection: Connection, names: Collection[Name]) -> Mapping[Name, str]:
+    key = [tables.receipts.c[part] for part in tables.RECEIPT]
+    days = tables.receipts.c.business_day.in_({name[0] for name in names})
+    found = select(*key, tables.receipts.c.body_sha256).where(days, matching(connection, key, names))
+    return {tuple(row[:-1]): row[-1] for row in connection.execute(found)}
+
+
+def _row_ids(connection: Connection, keys: Collection[tuple[str, date]]) -> Mapping[tuple[str, date], bool]:
+    key = [tables.receipts.c.row_id, tables.receipts.c.business_day]
+    days = tables.receipts.c.business_day.in_({day for _, day in keys})
+    found = select(*key).where(days, matching(connection, key, keys))
+    return {(row[0], row[1]): True for row in connection.execute(found)}
+
+
+def _taken(connection: Connection, keys: Collection[tuple[str, Name]]) -> Mapping[tuple[str, Name], str]:
+    key = [tables.returns.c.kind, *(tables.returns.c[part] for part in tables.RECEIPT)]
+    flat = [(kind, *name) for kind, name in keys]
+    found = connection.execute(select(*key, tables.returns.c.body_sha256).where(matching(connection, key, flat)))
+    return {(row[0], tuple(row[1:-1])): row[-1] for row in found}
+
+
+def _ids(connection: Connection, table: Table, ids: Collection[str]) -> Mapping[str, bool]:
+    found = select(table.c.row_id).where(within(connection, table.c.row_id, ids))
+    return dict.fromkeys(connection.execute(found).scalars(), True)
+
+
+def _coupons(connection: Connection, keys: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], bool]:
+    key = [tables.coupon_uses.c.member, tables.coupon_uses.c.code]
+    found = connection.execute(select(*key).where(matching(connection, key, keys)))
+    return {(row[0], row[1]): True for row in found}
+
+
+def _consented(connection: Connection, ids: Collection[str]) -> Mapping[str, datetime]:
+    """When each of these members has last said something about his consent."""
+    of, at = tables.notes.c.member, func.max(tables.notes.c.at, type_=UtcTime)
+    said = select(of, at).where(tables.notes.c.kind == "consent", within(connection, of, ids)).group_by(of)
+    return {row[0]: row[1] for row in connection.execute(said)}

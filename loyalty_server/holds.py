@@ -58,8 +58,8 @@ def put_hold(connection: Connection, device: Device, name: str, wish: HoldReques
     `coupon_not_free`.
     """
     _check(name, wish)
-    state = members.lock(connection, [wish.member]).get(wish.member)
-    if state is None:
+    member = members.lock(connection, [wish.member]).get(wish.member)
+    if member is None:
         raise refuse("member_unknown")
     known = connection.execute(select(holds).where(*_key(device, name))).one_or_none()
     if known is not None and (known.over_at is not None or known.member != wish.member):
@@ -67,7 +67,7 @@ def put_hold(connection: Connection, device: Device, name: str, wish: HoldReques
     if known is not None and _same(known, wish) and known.expires_at > now:
         return Hold(id=name, points=known.points, coupons=wish.coupons, expires_at=known.expires_at)
     others = [each for each in _live(connection, wish.member, now) if (each.device, each.id) != (device.id, name)]
-    _decide(wish, state, others, now)
+    _decide(wish, member.state, others, now)
     _write(connection, device, name, wish, now, new=known is None)
     return Hold(id=name, points=wish.points, coupons=wish.coupons, expires_at=now + LIVES)
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ from loyalty_server.books import Books
 from loyalty_server.devices import Device
 from loyalty_server.flags import COLUMNS, flag, line
 from loyalty_server.keys import Keys
+from loyalty_server.needs import lock_sales
 from loyalty_server.problems import problem, refuse
 from loyalty_server.sales import Desk, tills_of
 from loyalty_server.slips import DUPLICATE, IncomingRow, Outcome, Slip, plain, read, rejected
@@ -33,6 +35,8 @@ from loyalty_server.storage.statements import append, insert_new
 from loyalty_server.storage.tables import devices, epochs, flags, quarantine, rows
 
 log = logging.getLogger(__name__)
+
+LATE = timedelta(days=7)
 
 _MOST = 1 << 62
 _COLUMNS = (
@@ -74,7 +78,7 @@ def ingest(connection: Connection, keys: Keys, device: Device, batch: Batch, now
         )
     fresh = [row for row in batch.rows if row.seq not in booked]
     verdicts = [booked[row.seq].verdict for row in batch.rows if row.seq in booked]
-    desk = Desk(Books(connection), keys, device, batch.epoch, now, tills_of(connection, device.store))
+    desk = Desk(Books(connection, now), keys, device, batch.epoch, now)
     outcomes = _book(desk, connection, fresh, epoch.last_hash)
     verdicts += [Verdict(row.seq, said.verdict, said.problem) for row, said in zip(fresh, outcomes, strict=True)]
     watermark = fresh[-1].seq if fresh else epoch.last_seq
@@ -115,12 +119,22 @@ def _book(desk: Desk, connection: Connection, fresh: list[IncomingRow], last: st
     if not fresh:
         return []
     entries, last = _entries(desk, connection, fresh, last)
+    lock_sales(connection, desk.device.store, entries)
+    desk = replace(desk, tills=tills_of(connection, desk.device.store))
     books, outcomes = book_all(connection, desk, entries)
+    _flag_late(desk, connection, entries)
     _keep(desk, connection, list(zip(fresh, outcomes, strict=True)))
     here = update(epochs).where(epochs.c.device == desk.device.id, epochs.c.epoch == desk.epoch)
     connection.execute(here.values(last_seq=fresh[-1].seq, last_hash=last))
     books.settle()
     return outcomes
+
+
+def _flag_late(desk: Desk, connection: Connection, entries: list[Slip | Outcome]) -> None:
+    """One flag for all receipts of a batch that were long under way."""
+    late = [entry.at for entry in entries if isinstance(entry, Slip) and entry.at < desk.now - LATE]
+    if late:
+        flag(connection, "late", desk.now, desk.device, detail=f"rows={len(late)} oldest={min(late).isoformat()}")
 
 
 def _entries(

@@ -10,16 +10,14 @@ import csv
 import uuid
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Literal, NamedTuple, TextIO
+from typing import NamedTuple, TextIO
 
 from sqlalchemy import Connection, and_, func, select, update
 
-from loyalty.wire import ReceiptId
-from loyalty_server.slips import name_of
+from loyalty.ledger import EntryKind
+from loyalty_server.slips import Name
 from loyalty_server.storage.statements import append
 from loyalty_server.storage.tables import RECEIPT, ledger, members, receipts
-
-Kind = Literal["earn", "redeem", "opening"]
 
 COLUMNS = (
     "kind", "points", "member", "total", "pay", "store", "till", "business_day", "shift", "number",
@@ -28,26 +26,42 @@ COLUMNS = (
 """Columns of the CSV file, one line an entry; a receipt without entries has one line without a kind."""
 
 
-ENTRY_COLUMNS = ("member", "kind", "points", "at", "booked_at", "row_id", *RECEIPT)
+ENTRY_COLUMNS = (
+    "member", "kind", "points", "at", "booked_at", "row_id", *RECEIPT, "expires_at", "of_row", "of_day",
+)  # fmt: skip
 
 
 class Entry(NamedTuple):
-    """Points that a member got (or paid, below zero). `receipt` is None for what no receipt stands behind."""
+    """Points that a member got (or paid, below zero). `receipt` is None for what no receipt stands behind.
 
-    kind: Kind
+    `of` is the row of the sale, and its day, of which a return is; `expires_at` as in `loyalty.lots.Posting`.
+    """
+
+    kind: EntryKind
     member: str
     points: int
     at: datetime
     row_id: str
     business_day: date
-    receipt: ReceiptId | None = None
+    receipt: Name | None = None
+    expires_at: datetime | None = None
+    of: tuple[str, date] | None = None
+
+
+def line(entry: Entry, now: datetime) -> tuple[object, ...]:
+    """Return its line in the table, in the order of the columns."""
+    name = entry.receipt or (entry.business_day, *[None] * (len(RECEIPT) - 1))
+    return (
+        entry.member, entry.kind, entry.points, entry.at, now, entry.row_id, *name, entry.expires_at,
+        *(entry.of or (None, None)),
+    )  # fmt: skip
 
 
 def book(connection: Connection, entries: list[Entry], now: datetime) -> None:
     """Append the entries and move the balances. Raises IntegrityError when one of them stands already."""
     if not entries:
         return
-    append(connection, ledger, ENTRY_COLUMNS, [_line(entry, now) for entry in entries])
+    append(connection, ledger, ENTRY_COLUMNS, [line(entry, now) for entry in entries])
     sums: dict[str, int] = {}
     for entry in entries:
         sums[entry.member] = sums.get(entry.member, 0) + entry.points
@@ -81,15 +95,10 @@ def write_csv(connection: Connection, file: TextIO) -> int:
     out = csv.writer(file)
     out.writerow(COLUMNS)
     count = 0
-    for line in _lines(connection):
-        out.writerow(line)
+    for each in _lines(connection):
+        out.writerow(each)
         count += 1
     return count
-
-
-def _line(entry: Entry, now: datetime) -> tuple[object, ...]:
-    name = name_of(entry.receipt) if entry.receipt else (entry.business_day, *[None] * (len(RECEIPT) - 1))
-    return (entry.member, entry.kind, entry.points, entry.at, now, entry.row_id, *name)
 
 
 def _lines(connection: Connection) -> Iterator[tuple[object, ...]]:

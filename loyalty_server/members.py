@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection
 from datetime import date, datetime
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Row, insert, select, update
@@ -20,6 +21,18 @@ from loyalty_server.storage.statements import insert_new, move, next_number, nex
 from loyalty_server.storage.tables import cards, members
 
 CARD_PREFIX = "29"
+
+
+class Member(NamedTuple):
+    """A member as a transaction works with him.
+
+    `lots_at` is the latest that his lots know of; None = nothing of his has ever been able to burn, and he has no lots.
+    `late` = something came that belongs before what his lots know: they are to be made anew.
+    """
+
+    state: MemberState
+    lots_at: datetime | None = None
+    late: bool = False
 
 
 def add_member(
@@ -83,20 +96,28 @@ def balance_of(connection: Connection, member: str) -> int:
     return int(connection.execute(select(members.c.balance).where(members.c.id == member)).scalar_one())
 
 
-def lock(connection: Connection, ids: Collection[str]) -> dict[str, MemberState]:
+def lock(connection: Connection, ids: Collection[str]) -> dict[str, Member]:
     """Return those members as they stand, and keep everybody else from them until the transaction ends."""
     known = select(members).where(within(connection, members.c.id, ids), members.c.deleted_at.is_(None))
     found = connection.execute(known.order_by(members.c.id).with_for_update())
-    return {row.id: state_of(row) for row in found}
+    return {row.id: Member(state_of(row), row.lots_at) for row in found}
 
 
-def write(connection: Connection, states: list[tuple[str, MemberState]]) -> None:
-    """Set members, who are locked, to these states, each under the next change number."""
-    if not states:
+def write(connection: Connection, changed: Collection[tuple[str, Member]]) -> None:
+    """Set members, who are locked, as they are now, each under the next change number."""
+    if not changed:
         return
-    change = next_numbers(connection, "change", len(states))
-    lines = [(member, state.balance, _text(state), change + place) for place, (member, state) in enumerate(states)]
-    move(connection, members.c.id, ("balance", "state", "change"), lines)
+    change = next_numbers(connection, "change", len(changed))
+    plain: list[tuple[object, ...]] = []
+    with_lots: list[tuple[object, ...]] = []
+    for place, (member, line) in enumerate(changed):
+        columns = (member, line.state.balance, _text(line.state), change + place)
+        if line.lots_at is None:
+            plain.append(columns)
+        else:
+            with_lots.append((*columns, line.lots_at, _burns_at(line.state)))
+    move(connection, members.c.id, ("balance", "state", "change"), plain)
+    move(connection, members.c.id, ("balance", "state", "change", "lots_at", "burns_at"), with_lots)
 
 
 def state_of(row: Row[tuple[object, ...]], as_of: datetime | None = None) -> MemberState:
@@ -108,6 +129,10 @@ def state_of(row: Row[tuple[object, ...]], as_of: datetime | None = None) -> Mem
 def _has_other_cards(connection: Connection, member: str) -> None:
     change = next_number(connection, "change")
     connection.execute(update(members).where(members.c.id == member).values(change=change, cards_change=change))
+
+
+def _burns_at(state: MemberState) -> datetime | None:
+    return min((lot.expires_at for lot in state.lots or () if lot.expires_at is not None), default=None)
 
 
 def _text(state: MemberState) -> str:

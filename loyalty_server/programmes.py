@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select
 
 from loyalty.jws import sign_programme
 from loyalty.programme import Programme, load, to_json
@@ -53,6 +54,22 @@ def revision_in_force(connection: Connection, now: datetime) -> int | None:
     return connection.execute(started.order_by(programmes.c.revision.desc()).limit(1)).scalar_one_or_none()
 
 
+IN_FORCE = 0
+"""Stands for the revision in force, whichever it is."""
+
+
+def of_revisions(connection: Connection, revisions: Collection[int], now: datetime) -> dict[int, Programme]:
+    """Return these revisions, read; `IN_FORCE` may be among them."""
+    wanted: ColumnElement[bool] = programmes.c.revision.in_({each for each in revisions if 0 < each < 1 << 31})
+    if IN_FORCE in revisions:
+        started = select(func.max(programmes.c.revision)).where(programmes.c.starts_at <= now)
+        wanted = or_(wanted, programmes.c.revision == started.scalar_subquery())
+    found = connection.execute(select(programmes).where(wanted)).all()
+    said = {row.revision: _read(row.document) for row in found}
+    begun = [row.revision for row in found if row.starts_at <= now]
+    return said | ({IN_FORCE: said[max(begun)]} if IN_FORCE in revisions and begun else {})
+
+
 def programme_in_force(connection: Connection, now: datetime) -> Programme | None:
     """Return the revision in force, read."""
     started = select(programmes.c.document).where(programmes.c.starts_at <= now)
@@ -60,6 +77,6 @@ def programme_in_force(connection: Connection, now: datetime) -> Programme | Non
     return None if document is None else _read(document)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=32)
 def _read(document: str) -> Programme:
     return load(document, "json")

@@ -6,23 +6,26 @@ there) is booked and flagged; only what cannot be booked is rejected, with a pro
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, select, update
 
+from loyalty import ledger
 from loyalty.member import apply
-from loyalty.quote import MemberState
 from loyalty.wire import Enrolment, Sale
 from loyalty_server import flags
 from loyalty_server.books import Books
 from loyalty_server.devices import Device
 from loyalty_server.keys import Keys
+from loyalty_server.ledger import Entry
+from loyalty_server.members import Member
 from loyalty_server.payment import settle
+from loyalty_server.returned import Booked, booked_of
+from loyalty_server.settling import programme_of, settle_waiting
 from loyalty_server.slips import ACCEPTED, DUPLICATE, LONGEST_NAME, Name, Outcome, Slip, name_of, plain, rejected
-from loyalty_server.storage.tables import RECEIPT, receipts, tills
+from loyalty_server.storage.tables import RECEIPT, receipts, stores, tills
 from loyalty_server.tokens import Token, TokenLine, find, recognise
 
 CLOCK_AHEAD = timedelta(minutes=5)
@@ -37,8 +40,18 @@ class Desk:
     device: Device
     epoch: str
     now: datetime
-    tills: frozenset[str]
+    tills: frozenset[str] = frozenset()
     seen: dict[str, Token | None] = field(default_factory=dict)
+
+    def flag(
+        self, kind: flags.Kind, slip: Slip, *, till: str | None = None, member: str | None = None, detail: str = ""
+    ) -> None:
+        """Write down that something about a row is odd."""
+        who, where = None if member is None else plain(member, 32), None if till is None else plain(till, LONGEST_NAME)
+        line = flags.line(
+            kind, self.now, self.device, row_id=slip.row.id, till=where, member=who, detail=plain(detail)
+        )  # fmt: skip
+        self.books.flags.add(*line)
 
     def token(self, text: str) -> Token | None:
         """The enrolment token, if it is this device's own."""
@@ -50,44 +63,83 @@ class Desk:
 
 
 def tills_of(connection: Connection, store: str) -> frozenset[str]:
-    """Return the tills that the store has."""
-    return frozenset(connection.execute(select(tills.c.id).where(tills.c.store == store)).scalars())
+    """Return the tills that the store has; nobody settles returns of its sales until the transaction ends."""
+    own = select(tills.c.id).select_from(stores.outerjoin(tills, tills.c.store == stores.c.id))
+    own = own.where(stores.c.id == store).with_for_update(read=True, key_share=True, of=stores)
+    return frozenset(till for till in connection.execute(own).scalars() if till is not None)
 
 
-def expect(desk: Desk, slips: Iterable[Slip]) -> None:
-    """Let the books fetch at once what these rows will ask for."""
-    books = desk.books
-    sales = [(slip.row.id, slip.body) for slip in slips if isinstance(slip.body, Sale)]
-    texts = [sale.token for _, sale in sales] + [slip.body.token for slip in slips if isinstance(slip.body, Enrolment)]
-    tokens = [token.id for text in texts if text is not None and (token := desk.token(text)) is not None]
-    books.receipts.fetch(name_of(sale.receipt) for _, sale in sales)
-    books.row_ids.fetch((row_id, sale.receipt.business_day) for row_id, sale in sales)
-    cards = {sale.card for _, sale in sales if sale.card is not None}
-    books.cards.fetch(cards)
-    books.tokens.fetch(tokens)
-    lines = [line for token in tokens if (line := books.tokens.get(token)) is not None]
-    own = (
-        {sale.member for _, sale in sales} | {line.member for line in lines} | {books.cards.get(card) for card in cards}
-    )
-    books.members.fetch(member for member in own if member is not None)
-    paying = {sale.member or books.cards.get(sale.card or "") for _, sale in sales if sale.hold or sale.quote.redeemed}
-    books.holds.fetch(member for member in paying if member is not None)
+def book_sale(desk: Desk, slip: Slip, sale: Sale) -> Outcome:
+    """Book the sale or say why not. What it did to the books is to be kept or dropped then."""
+    books, name, row = desk.books, name_of(sale.receipt), slip.row
+    booked = books.receipts.get(name)
+    if booked is not None:
+        return DUPLICATE if booked == slip.digest else rejected("receipt_conflict")
+    if books.row_ids.get((row.id, sale.receipt.business_day)) is not None:
+        return rejected("row_id_reused")
+    at = time_of(desk, slip, sale.receipt.till)
+    member = member_of(desk, slip, sale.receipt.till, sale.member, sale.card) or _member_of_token(desk, slip, sale)
+    _put(desk, slip, at, sale, member)
+    sold = Booked(row.id, sale.receipt.business_day, at, member, sale)
+    line = None if member is None else books.members.get(member)
+    if member is not None and line is not None:
+        short = settle(books, sale, desk.device.id, member, line.state, at, desk.now)
+        credit(books, member, line, sold)
+        _look_at_points(desk, slip, sale, member, short)
+    for taken in settle_waiting(books, name, sold, desk.now):
+        desk.flag("returned_too_much", slip, till=taken.receipt[2], member=member, detail=f"row={taken.row_id}")
+    if name in books.sold:
+        books.sold.put(name, sold)
+    _look_closer(desk, slip, sale)
+    return ACCEPTED
 
 
-def book_slip(desk: Desk, slip: Slip) -> Outcome:
-    """Book the row or say why not. What it did to the books is to be kept or dropped then."""
-    if isinstance(slip.body, Sale):
-        return _book_sale(desk, slip, slip.body)
-    return _book_enrolment(desk, slip, slip.body)
+def book_enrolment(desk: Desk, slip: Slip, enrolment: Enrolment) -> Outcome:
+    """Bind the token to the till."""
+    token = desk.token(enrolment.token)
+    if token is None:
+        desk.flag("token_forged", slip, till=enrolment.till)
+        return ACCEPTED
+    known = desk.books.tokens.get(token.id) or TokenLine(token.id)
+    if known.bound_to is None:
+        desk.books.tokens.put(token.id, known._replace(bound_to="till"))
+    return ACCEPTED
 
 
-def credit(books: Books, member: str, state: MemberState, sale: Sale, row_id: str, at: datetime, now: datetime) -> None:
+def credit(books: Books, member: str, line: Member, booked: Booked) -> None:
     """Give the member what the receipt earned, take what it was paid with, count the purchase."""
-    name = name_of(sale.receipt)
-    for kind, points in (("earn", sale.quote.earned), ("redeem", -sale.quote.redeemed)):
-        if points:
-            books.entries.add(member, kind, points, at, now, row_id, *name)
-    books.members.put(member, apply(state, sale))
+    quote = booked.sale.quote
+    programme = programme_of(books, quote.programme_revision)
+    burns = None if programme is None else ledger.expiry(programme.lots, booked.at, programme.zone)
+    name = name_of(booked.sale.receipt)
+    entries = [
+        Entry("redeem", member, -quote.redeemed, booked.at, booked.row_id, booked.business_day, name),
+        Entry("earn", member, quote.earned, booked.at, booked.row_id, booked.business_day, name, burns),
+    ]
+    books.post(member, apply(line.state, booked.sale), [entry for entry in entries if entry.points])
+
+
+def time_of(desk: Desk, slip: Slip, till: str) -> datetime:
+    """Return when it happened; what comes from the future happens at its arrival."""
+    if slip.at <= desk.now + CLOCK_AHEAD:
+        return slip.at
+    desk.flag("clock_ahead", slip, till=till, detail=slip.row.at[:LONGEST_NAME])
+    return desk.now
+
+
+def member_of(desk: Desk, slip: Slip, till: str, named: str | None, card: str | None) -> str | None:
+    """Return the member whom a row names by id or by card, if the server has him."""
+    books = desk.books
+    if named is not None:
+        if books.members.get(named) is not None:
+            return named
+        desk.flag("unknown_member", slip, till=till, member=named)
+    if card is not None:
+        member = books.cards.get(card)
+        if member is not None and books.members.get(member) is not None:
+            return member
+        desk.flag("unknown_card", slip, till=till)
+    return None
 
 
 def receipt_of_token(connection: Connection, token: str) -> Row[tuple[object, ...]] | None:
@@ -99,39 +151,18 @@ def receipt_of_token(connection: Connection, token: str) -> Row[tuple[object, ..
 
 
 def claim_receipt(connection: Connection, receipt: Row[tuple[object, ...]], member: str, now: datetime) -> None:
-    """Give a receipt that has waited for its member to him."""
-    sale = msgspec.json.decode(receipt.body, type=Sale)
-    connection.execute(update(receipts).where(*_named(name_of(sale.receipt))).values(member=member))
-    books = Books(connection)
-    state = books.members.get(member)
-    if state is None:
+    """Give a receipt that has waited for its member to him, without what has come back of it."""
+    booked = booked_of(receipt)._replace(member=member)
+    name = name_of(booked.sale.receipt)
+    connection.execute(update(receipts).where(*_named(name)).values(member=member))
+    books = Books(connection, now, with_returns=True)
+    line = books.members.get(member)
+    if line is None:
         raise LookupError(f"there is no member {member}")
-    credit(books, member, state, sale, receipt.row_id, receipt.at, now)
+    credit(books, member, line, booked)
+    settle_waiting(books, name, booked, now)
     books.write()
     books.settle()
-
-
-def _book_sale(desk: Desk, slip: Slip, sale: Sale) -> Outcome:
-    books, name, row = desk.books, name_of(sale.receipt), slip.row
-    booked = books.receipts.get(name)
-    if booked is not None:
-        return DUPLICATE if booked == slip.digest else rejected("receipt_conflict")
-    if books.row_ids.get((row.id, sale.receipt.business_day)) is not None:
-        return rejected("row_id_reused")
-    at = slip.at
-    if at > desk.now + CLOCK_AHEAD:
-        _flag(desk, "clock_ahead", slip, sale, detail=row.at[:LONGEST_NAME])
-        at = desk.now
-    member = _member(desk, slip, sale) or _member_of_token(desk, slip, sale)
-    _put(desk, slip, at, sale, member)
-    state = None if member is None else books.members.get(member)
-    if member is not None and state is not None:
-        short = settle(books, sale, desk.device.id, member, state, at, desk.now)
-        credit(books, member, state, sale, row.id, at, desk.now)
-        if short:
-            _flag(desk, "shortfall", slip, sale, member=member, detail=f"points={short} cashier={sale.cashier or ''}")
-    _look_closer(desk, slip, sale)
-    return ACCEPTED
 
 
 def _put(desk: Desk, slip: Slip, at: datetime, sale: Sale, member: str | None) -> None:
@@ -145,25 +176,38 @@ def _put(desk: Desk, slip: Slip, at: datetime, sale: Sale, member: str | None) -
 
 
 def _look_closer(desk: Desk, slip: Slip, sale: Sale) -> None:
-    quote = sale.quote
+    quote, till = sale.quote, sale.receipt.till
     if quote.pay + quote.discount + sum(quote.line_redeemed) != quote.total:
-        _flag(desk, "sums", slip, sale, detail=f"total={quote.total} pay={quote.pay} discount={quote.discount}")
-    if sale.receipt.till not in desk.tills:
-        _flag(desk, "unknown_till", slip, sale)
+        desk.flag("sums", slip, till=till, detail=f"total={quote.total} pay={quote.pay} discount={quote.discount}")
+    if till not in desk.tills:
+        desk.flag("unknown_till", slip, till=till)
+    if desk.books.programmes.get(quote.programme_revision) is None:
+        desk.flag("unknown_programme", slip, till=till, detail=f"revision={quote.programme_revision}")
 
 
-def _member(desk: Desk, slip: Slip, sale: Sale) -> str | None:
-    books = desk.books
-    if sale.member is not None:
-        if books.members.get(sale.member) is not None:
-            return sale.member
-        _flag(desk, "unknown_member", slip, sale, member=sale.member[:32])
-    if sale.card is not None:
-        member = books.cards.get(sale.card)
-        if member is not None and books.members.get(member) is not None:
-            return member
-        _flag(desk, "unknown_card", slip, sale)
-    return None
+def _look_at_points(desk: Desk, slip: Slip, sale: Sale, member: str, short: int) -> None:
+    """Coupons that were used before, and points that were not there."""
+    books, till = desk.books, sale.receipt.till
+    for code in sale.quote.coupons_used:
+        key = (member, plain(code, LONGEST_NAME))
+        if books.coupons.get(key) is not None:
+            desk.flag("coupon_reused", slip, till=till, member=member, detail=key[1])
+        books.coupons.put(key, True)
+        books.uses.add(*key, slip.row.id, slip.at)
+    if short:
+        desk.flag(
+            "shortfall", slip, till=till, member=member, detail=f"points={short} cashier={sale.cashier or ''}"
+        )  # fmt: skip
+        _watch(books, member)
+
+
+def _watch(books: Books, member: str) -> None:
+    """Who pays too often with points that are not there pays with points only while the server is asked."""
+    count = (books.shortfalls.get(member) or 0) + 1
+    books.shortfalls.put(member, count)
+    line = books.members.get(member)
+    if count >= flags.REPEATED and line is not None:
+        books.members.put(member, line._replace(state=msgspec.structs.replace(line.state, no_offline_redeem=True)))
 
 
 def _member_of_token(desk: Desk, slip: Slip, sale: Sale) -> str | None:
@@ -172,35 +216,14 @@ def _member_of_token(desk: Desk, slip: Slip, sale: Sale) -> str | None:
         return None
     token = desk.token(sale.token)
     if token is None:
-        _flag(desk, "token_forged", slip, sale)
+        desk.flag("token_forged", slip, till=sale.receipt.till)
         return None
     line = desk.books.tokens.get(token.id) or TokenLine(token.id)
     if line.bound_to is not None:
-        _flag(desk, "token_reused", slip, sale, detail=token.id)
+        desk.flag("token_reused", slip, till=sale.receipt.till, detail=token.id)
         return None
     desk.books.tokens.put(token.id, line._replace(bound_to="receipt", receipt=name_of(sale.receipt)))
     return line.member
-
-
-def _book_enrolment(desk: Desk, slip: Slip, enrolment: Enrolment) -> Outcome:
-    token = desk.token(enrolment.token)
-    if token is None:
-        line = flags.line("token_forged", desk.now, desk.device, row_id=slip.row.id, till=plain(enrolment.till, 64))
-        desk.books.flags.add(*line)
-        return ACCEPTED
-    known = desk.books.tokens.get(token.id) or TokenLine(token.id)
-    if known.bound_to is None:
-        desk.books.tokens.put(token.id, known._replace(bound_to="till"))
-    return ACCEPTED
-
-
-def _flag(desk: Desk, kind: flags.Kind, slip: Slip, sale: Sale, *, member: str | None = None, detail: str = "") -> None:
-    who = None if member is None else plain(member)
-    desk.books.flags.add(
-        *flags.line(
-            kind, desk.now, desk.device, row_id=slip.row.id, till=sale.receipt.till, member=who, detail=plain(detail)
-        )
-    )
 
 
 def _named(name: Name) -> list[ColumnElement[bool]]:

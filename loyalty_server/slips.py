@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
-from loyalty.wire import MOST, SCHEMA, Enrolment, Origin, Problem, ReceiptId, Sale
+from loyalty.wire import MOST, SCHEMA, Cancellation, Consent, Enrolment, Origin, Problem, ReceiptId, Return, Sale, Shown
 from loyalty_server.problems import problem
 
 Name = tuple[date, str, str, str, str]
 """What names a paper receipt: business day, store, till, shift, number."""
+
+Body = Sale | Return | Cancellation | Enrolment | Consent | Shown
 
 _MOST = 10**12
 LONGEST_NAME = 64
@@ -52,7 +54,7 @@ class Slip(NamedTuple):
 
     row: IncomingRow
     at: datetime
-    body: Sale | Enrolment
+    body: Body
     digest: str
 
 
@@ -80,21 +82,48 @@ def plain(text: str, most: int | None = None) -> str:
 
 def _read(row: IncomingRow, digest: str, store: str) -> Slip | Outcome:
     at = _time(row)
-    match row.kind:
-        case "sale":
-            sale = _SALE.decode(row.body)
-            if sale.receipt.store != store:
-                return rejected("foreign_store", sale.receipt.store[:LONGEST_NAME])
-            _check_receipt(sale.receipt)
-            _check_sums(sale)
-            return Slip(row, at, sale, digest)
-        case "enrolment":
-            return Slip(row, at, _ENROLMENT.decode(row.body), digest)
-    return rejected("row_kind", row.kind[:LONGEST_NAME])
+    decoder = _DECODERS.get(row.kind)
+    if decoder is None:
+        return rejected("row_kind", row.kind[:LONGEST_NAME])
+    body: Body = decoder.decode(row.body)
+    own = _own_receipt(body)
+    if own is not None and own.store != store:
+        return rejected("foreign_store", own.store[:LONGEST_NAME])
+    _check(body)
+    return Slip(row, at, body, digest)
 
 
-_SALE = msgspec.json.Decoder(Sale)
-_ENROLMENT = msgspec.json.Decoder(Enrolment)
+_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
+    "sale": msgspec.json.Decoder(Sale),
+    "return": msgspec.json.Decoder(Return),
+    "cancellation": msgspec.json.Decoder(Cancellation),
+    "enrolment": msgspec.json.Decoder(Enrolment),
+    "consent": msgspec.json.Decoder(Consent),
+    "shown": msgspec.json.Decoder(Shown),
+}
+
+
+def _own_receipt(body: Body) -> ReceiptId | None:
+    """The receipt that only a device of its store may speak of. What was bought in one store may come back in another."""
+    match body:
+        case Sale() | Return():
+            return body.receipt
+        case Cancellation():
+            return body.sale
+    return None
+
+
+def _check(body: Body) -> None:
+    match body:
+        case Sale():
+            _check_receipt(body.receipt)
+            _check_sums(body)
+        case Return():
+            _check_receipt(body.receipt)
+            _check_receipt(body.sale)
+            _check_return(body)
+        case Cancellation():
+            _check_receipt(body.sale)
 
 
 def _time(row: IncomingRow) -> datetime:
@@ -107,7 +136,7 @@ def _time(row: IncomingRow) -> datetime:
 
 
 def _check_receipt(receipt: ReceiptId) -> None:
-    for name in ("till", "shift", "number"):
+    for name in ("store", "till", "shift", "number"):
         text = getattr(receipt, name)
         if not 0 < len(text) <= LONGEST_NAME or not text.isprintable():
             raise ValueError(f"receipt.{name} must be 1-{LONGEST_NAME} printable letters")
@@ -118,3 +147,11 @@ def _check_sums(sale: Sale) -> None:
     for name in ("total", "pay", "discount", "earned", "redeemed"):
         if not 0 <= getattr(quote, name) <= _MOST:
             raise ValueError(f"quote.{name} is not a possible number")
+
+
+def _check_return(taken: Return) -> None:
+    for name in ("refund", "points_back", "clawback", "purchases", "turnover", "earnings", "redemptions"):
+        if not 0 <= getattr(taken, name) <= _MOST:
+            raise ValueError(f"{name} is not a possible number")
+    if any(not 0 <= count <= _MOST for count in taken.units):
+        raise ValueError("units are not possible numbers")

@@ -86,7 +86,7 @@ def _amounts(plan: Plan, redeem: Redeem, sheet: Sheet, balance: int) -> Iterator
 
 
 def _offline(plan: Plan, offline: Offline, customer: Customer, at: datetime) -> Iterator[Limit]:
-    if offline.policy == "none":
+    if offline.policy == "none" or customer.state.no_offline_redeem:
         yield Limit(0, "offline")
         return
     # A clock that is far off in either direction says nothing about how old the balance is.
