@@ -239,7 +239,7 @@ def test_points_that_have_burnt_cannot_be_held(shop: Shop, here: Counter) -> Non
     soon = shop.clock.now() + MINUTE
     with shop.database.writing() as tx:
         lots = (Lot("a", 70, soon), Lot("b", 30))
-        members.write(tx, [(here.member, MemberState(balance=100, joined="2026-12-12", lots=lots))])
+        members.write(tx, [(here.member, members.Member(MemberState(balance=100, joined="2026-12-12", lots=lots)))])
     assert here.refused("h", 101) == ("points_short", 100)
     shop.clock.at = soon
     assert here.refused("h", 31) == ("points_short", 30)
@@ -247,7 +247,7 @@ def test_points_that_have_burnt_cannot_be_held(shop: Shop, here: Counter) -> Non
 
 def test_a_coupon_is_held_once(shop: Shop, here: Counter, there: Counter) -> None:
     with shop.database.writing() as tx:
-        members.write(tx, [(here.member, MemberState(balance=100, coupons=("LATTE-7", "TEA-1")))])
+        members.write(tx, [(here.member, members.Member(MemberState(balance=100, coupons=("LATTE-7", "TEA-1"))))])
     here.hold("h-1", 0, "LATTE-7")
     assert there.refused("x", 10, "LATTE-7") == ("coupon_not_free", None)
     assert there.refused("x", 10, "NOT-HIS") == ("coupon_not_free", None)
