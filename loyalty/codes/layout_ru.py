@@ -22,11 +22,3 @@ def turn_back(text: str) -> str | None:
     if any(letter not in _BACK and letter > " " for letter in text):
         return None
     return text.translate(_TABLE)
-
-
-def type_russian(text: str) -> str:
-    """The other way round: what Windows makes of these keys while the Russian layout is on."""
-    return text.translate(_FORTH)
-
-
-_FORTH = str.maketrans({us: ru for ru, us in _BACK.items()})

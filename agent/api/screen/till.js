@@ -147,9 +147,9 @@ place("doubt-leave").addEventListener("click", decide("leave"));
 // The number of a card that cannot be read; what it is comes back over the stream, as after a scan
 async function find(event) {
   event.preventDefault();
-  const code = place("code").value;
+  const code = place("code").value.trim();
   place("code").value = "";
-  if (code.trim() === "") return;
+  if (code === "") return;
   const headers = { "Content-Type": "application/json" };
   const asked = { method: "POST", body: JSON.stringify({ code }), headers, signal: AbortSignal.timeout(ANSWER_MS) };
   const answer = await fetch(`${till}/identify`, asked).catch(() => null);

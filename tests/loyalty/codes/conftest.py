@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +60,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def all_published() -> list[Published]:
     return load()
+
+
+KEYBOARD = {
+    "`1234567890-=": "ё1234567890-=",
+    "~!@#$%^&*()_+": 'Ё!"№;%:?*()_+',
+    "qwertyuiop[]\\": "йцукенгшщзхъ\\",
+    "QWERTYUIOP{}|": "ЙЦУКЕНГШЩЗХЪ/",
+    "asdfghjkl;'": "фывапролджэ",
+    'ASDFGHJKL:"': "ФЫВАПРОЛДЖЭ",
+    "zxcvbnm,./": "ячсмитьбю.",
+    "ZXCVBNM<>?": "ЯЧСМИТЬБЮ,",
+}
+"""What Windows types under the Russian layout, row by row."""
+
+
+@pytest.fixture(scope="session")
+def type_russian() -> Callable[[str], str]:
+    """What Windows makes of the keys of a US text while the Russian layout is on."""
+    table = str.maketrans("".join(KEYBOARD), "".join(KEYBOARD.values()))
+    return lambda text: text.translate(table)
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,6 @@ from loyalty.codes import (
     Unknown,
     classify,
 )
-from loyalty.codes.layout_ru import type_russian
 from loyalty.codes.totp import hotp
 
 RULES = CodeRules(
@@ -245,7 +244,9 @@ PRINTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_s
 
 
 @given(PRINTABLE)
-def test_a_text_typed_under_the_russian_layout_comes_back_exactly(text: str) -> None:
+def test_a_text_typed_under_the_russian_layout_comes_back_exactly(
+    type_russian: Callable[[str], str], text: str
+) -> None:
     typed = type_russian(text)
     reading = classify(typed.encode(), NO_RULES, "wedge_text", 0)
     if typed.isascii():

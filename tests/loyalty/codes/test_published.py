@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from loyalty.codes import CLASSES, Channel, CodeRules, Rule, classify
-from loyalty.codes.layout_ru import type_russian
 from loyalty.codes.pan import looks_like_card
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conftest import Published
 
 MEMBERS = {"member_card", "member_rotating"}
@@ -50,7 +51,7 @@ def test_nobody_is_a_member_by_mistake(all_published: list[Published], shop: Cod
                 assert found.code.name not in MEMBERS, each
 
 
-def test_the_russian_layout_is_turned_back(all_published: list[Published]) -> None:
+def test_the_russian_layout_is_turned_back(all_published: list[Published], type_russian: Callable[[str], str]) -> None:
     typed = [
         (each, type_russian(each.input))
         for each in all_published

@@ -18,26 +18,7 @@ from loyalty.codes.gs1_table import IDENTIFIERS, LENGTHS
 from loyalty.codes.gs_disguise import from_bytes, from_text
 from loyalty.codes.kinds import Gs1Message
 
-# The Russian layout: what the rows of a Windows keyboard type
-
-
-@pytest.mark.parametrize(
-    ("us", "russian"),
-    [
-        ("`1234567890-=", "ё1234567890-="),
-        ("~!@#$%^&*()_+", 'Ё!"№;%:?*()_+'),
-        ("qwertyuiop[]\\", "йцукенгшщзхъ\\"),
-        ("QWERTYUIOP{}|", "ЙЦУКЕНГШЩЗХЪ/"),
-        ("asdfghjkl;'", "фывапролджэ"),
-        ('ASDFGHJKL:"', "ФЫВАПРОЛДЖЭ"),
-        ("zxcvbnm,./", "ячсмитьбю."),
-        ("ZXCVBNM<>?", "ЯЧСМИТЬБЮ,"),
-    ],
-)
-def test_the_rows_of_the_keyboard(us: str, russian: str) -> None:
-    assert layout_ru.type_russian(us) == russian
-    if not russian.isascii():
-        assert layout_ru.turn_back(russian) == us
+# The Russian layout
 
 
 @pytest.mark.parametrize("text", ["", "1234.,?:;/", "hello", "мир & труд", "мир [1]", "мир €"])

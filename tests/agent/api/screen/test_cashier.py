@@ -96,7 +96,7 @@ def test_a_receipt_in_doubt_is_decided_with_one_press(
 
 def test_what_is_typed_goes_to_the_till_and_leaves_the_field(cashier: Cashier, shop: Shop, page: Page) -> None:
     cashier.pair()
-    page.locator("#code").fill("8 (912) 345-67-89")
+    page.locator("#code").fill(" 8 (912) 345-67-89 ")
     with page.expect_response("**/v1/tills/1/identify"):
         page.keyboard.press("Enter")
     page.locator("#code").fill(" ")
