@@ -13,6 +13,7 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
@@ -44,6 +45,7 @@ from loyalty_server.live_calls import LiveCalls
 from loyalty_server.problems import Refused, problem, refuse, reply
 from loyalty_server.programmes import in_force
 from loyalty_server.storage.database import DatabaseBusy
+from loyalty_server.watch import Watched
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,8 @@ def make_app(server: Server, sender: Sender, wordings: Wordings | None = None) -
     enrolment = Enrolment(server, sender, wordings).routes() + EnrolmentAtTill(server, sender, wordings).routes()
     handlers = {Refused: _on_refused, DatabaseBusy: _on_busy, HTTPException: _on_http, Exception: _on_failure}
     routes = Api(server).routes() + LiveCalls(server).routes() + enrolment
-    return Starlette(routes=routes, exception_handlers=handlers)
+    watched = Middleware(Watched, meters=server.meters, routes=routes)
+    return Starlette(routes=routes, middleware=[watched], exception_handlers=handlers)
 
 
 class Api:
@@ -158,7 +161,10 @@ class Api:
     def _ingest(self, device: Device, batch: Batch) -> EventReply | Problem:
         server = self._server
         with server.database.writing() as connection:
-            return ingest(connection, server.keys, device, batch, server.clock.now())
+            outcome = ingest(connection, server.keys, device, batch, server.clock.now())
+        if isinstance(outcome, EventReply):
+            server.meters.batch(outcome)
+        return outcome
 
     def _heartbeat(self, device: Device, beat: Heartbeat) -> HeartbeatReply:
         server = self._server

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from types import FrameType
 from typing import NoReturn
 
 import click
+from starlette.types import ASGIApp
 
 from loyalty.errors import TillmateError
 from loyalty.programme import ProgrammeError
@@ -35,6 +37,7 @@ from loyalty_server.ledger import differences, write_csv
 from loyalty_server.life import Life
 from loyalty_server.listener import bind, serve
 from loyalty_server.storage.database import Database
+from loyalty_server.watch import WithMetrics
 
 _OBJECTS = 200_000
 
@@ -82,30 +85,42 @@ def init(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="How codes reach phones; without it they appear on the console, for development.",
 )
-def run(data: Path, listen: str, public_url: str | None, names: tuple[str, ...], gateway_file: Path | None) -> None:
+@click.option("--metrics", metavar="HOST:PORT", help="Where monitoring reads /metrics; without it nowhere.")
+def run(
+    data: Path,
+    listen: str,
+    public_url: str | None,
+    names: tuple[str, ...],
+    gateway_file: Path | None,
+    metrics: str | None,
+) -> None:
     """Serve until SIGTERM or Ctrl-C; says `ready url=...` on stdout."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     folder = DataFolder(data)
-    host, _, port = listen.rpartition(":")
-    if not (host and port.isdecimal() and int(port) < 65536):
-        _fail(f"--listen {listen}: must be HOST:PORT", 78)
+    host, _ = _address("--listen", listen)
+    if metrics is not None:
+        _address("--metrics", metrics)
     public = _receipt_address(public_url or f"http://{listen}")
     stop = threading.Event()
     sender = _sender(gateway_file, folder, stop)
     with _opened(folder) as (database, keys):
-        try:
-            listener = bind(host.strip("[]"), int(port))
-        except OSError as error:
-            _fail(f"cannot listen on {listen}: {error.strerror or error}", 69)
-        url = f"http://{host}:{listener.getsockname()[1]}"
+        listener = _bound("--listen", listen)
+        url = f"http://{host}:{_port(listener)}"
         public = public if public_url else url
         life = Life(folder.mark_file)
         life.begin(database)
         server = Server(database, keys, SystemClock(), public, names_of(url, public, *names), life=life)
         _calm_collector()
         _stop_on_signals(stop)
-        serve(make_app(server, sender, Wordings(folder.path / "texts")), listener, stop, lambda: _ready(url))
+        app: ASGIApp = make_app(server, sender, Wordings(folder.path / "texts"))
+        beside = [] if metrics is None else [_bound("--metrics", metrics)]
+        if _port(listener) in map(_port, beside):
+            _fail(f"--metrics {metrics}: must be another port than --listen", 78)
+        for each in beside:
+            app = WithMetrics(app, server.meters, _port(each))
+            click.echo(f"metrics port={_port(each)}", err=True)
+        serve(app, listener, stop, lambda: _ready(url), *beside)
         with database.reading() as connection:
             life.note(connection)
 
@@ -227,6 +242,25 @@ def _sender(file: Path | None, folder: DataFolder, stop: threading.Event) -> Sen
         return load_gateway(file, stop)
     except (ValueError, OSError) as error:
         _fail(f"--gateway: {error}", 78)
+
+
+def _address(option: str, text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not (host and port.isdecimal() and int(port) < 65536):
+        _fail(f"{option} {text}: must be HOST:PORT", 78)
+    return host, int(port)
+
+
+def _bound(option: str, text: str) -> socket.socket:
+    host, port = _address(option, text)
+    try:
+        return bind(host.strip("[]"), port)
+    except OSError as error:
+        _fail(f"{option}: cannot listen on {text}: {error.strerror or error}", 69)
+
+
+def _port(listener: socket.socket) -> int:
+    return int(listener.getsockname()[1])
 
 
 def _receipt_address(text: str) -> str:

@@ -6,6 +6,7 @@ at the limit and not in memory.
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -20,6 +21,7 @@ from loyalty_server.clock import Clock
 from loyalty_server.devices import Device, find_device
 from loyalty_server.keys import Keys
 from loyalty_server.life import Life
+from loyalty_server.meters import Meters
 from loyalty_server.problems import refuse
 from loyalty_server.rates import Rates
 from loyalty_server.storage.database import Database
@@ -35,6 +37,7 @@ class Limits:
     unpacked: int = 16 << 20  # bytes of a body after gzip
     form: int = 8 << 10  # bytes of an enrolment form
     page: int = 1000  # members in one page of changes
+    body_seconds: float = 30.0  # until a body is here
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Server:
     limits: Limits = field(default_factory=Limits)
     life: Life | None = None
     rates: Rates = field(default_factory=Rates)
+    meters: Meters = field(default_factory=Meters)
 
 
 def names_of(*addresses: str) -> frozenset[str]:
@@ -75,8 +79,8 @@ def receipt_address(text: str) -> str:
 
 
 async def read_body(request: Request, limits: Limits) -> bytes:
-    """Return the body, unpacked. Raises Refused `too_large`, `media_type` or `malformed`."""
-    packed = await read_bounded(request, limits.packed)
+    """Return the body, unpacked. Raises Refused `too_large`, `too_slow`, `media_type` or `malformed`."""
+    packed = await read_bounded(request, limits.packed, limits.body_seconds)
     match request.headers.get("content-encoding", "identity").strip().lower():
         case "identity":
             return packed
@@ -85,13 +89,17 @@ async def read_body(request: Request, limits: Limits) -> bytes:
     raise refuse("media_type")
 
 
-async def read_bounded(request: Request, most: int) -> bytes:
-    """Return the body as it came. Raises Refused `too_large`."""
+async def read_bounded(request: Request, most: int, seconds: float) -> bytes:
+    """Return the body as it came. Raises Refused `too_large` or `too_slow`."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise refuse("too_large", f"a body may have {most} bytes")
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise refuse("too_large", f"a body may have {most} bytes")
+    except TimeoutError as error:
+        raise refuse("too_slow") from error
     return bytes(body)
 
 
@@ -130,6 +138,7 @@ def authenticate(server: Server, request: Request) -> Device:
     device = _signed_by(server, token.strip(), host)
     if device.revoked:
         raise refuse("device_revoked")
+    request.state.device = device.id
     server.rates.call(device.id, server.clock.now())
     return device
 

@@ -14,6 +14,8 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from loyalty_server.connections import BoundedProtocol
+
 MOST_HEADERS: Final = 16 * 1024
 
 
@@ -35,12 +37,22 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(app: ASGIApp, listener: socket.socket, stop: threading.Event, ready: Callable[[], None]) -> None:
-    """Answer requests until `stop`; `ready` is called once they are answered. In the main thread SIGTERM stops it too."""
+def serve(
+    app: ASGIApp,
+    listener: socket.socket,
+    stop: threading.Event,
+    ready: Callable[[], None],
+    *more: socket.socket,
+    protocol: type[BoundedProtocol] = BoundedProtocol,
+) -> None:
+    """Answer requests until `stop`; `ready` is called once they are answered. In the main thread SIGTERM stops it too.
+
+    What comes to `more` sockets is answered by the same application.
+    """
     config = uvicorn.Config(
         app,
         loop="asyncio",
-        http="h11",
+        http=protocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -52,9 +64,10 @@ def serve(app: ASGIApp, listener: socket.socket, stop: threading.Event, ready: C
         h11_max_incomplete_event_size=MOST_HEADERS,
     )
     try:
-        _Uvicorn(config, stop, ready).run(sockets=[listener])
+        _Uvicorn(config, stop, ready).run(sockets=[listener, *more])
     finally:
-        listener.close()
+        for each in (listener, *more):
+            each.close()
 
 
 class _Uvicorn(uvicorn.Server):

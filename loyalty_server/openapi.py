@@ -42,7 +42,7 @@ _ABOUT = (
     "application/problem+json with a stable `code`; `retryable` says whether the same request may succeed later."
 )
 
-Answer = type | Literal["page", "nothing"] | None
+Answer = type | Literal["page", "page or problem", "nothing"] | None
 Answers = Mapping[int, Answer]
 
 
@@ -61,11 +61,11 @@ class Call(NamedTuple):
     packed: bool = False
 
 
-_PAGE: Answers = {200: "page", 404: "page", 410: "page", 500: "page", 503: "page"}
+_PAGE: Answers = {200: "page", 404: "page", 410: "page", 500: "page", 503: "page or problem"}
 _FORM: Answers = {
-    **_PAGE, 422: "page", 429: "page", 400: Problem, 413: Problem, 415: Problem,
+    **_PAGE, 422: "page", 429: "page", 400: Problem, 408: Problem, 413: Problem, 415: Problem,
 }  # fmt: skip
-_BAD: Answers = {400: Problem, 413: Problem, 415: Problem, 500: Problem, 503: Problem}
+_BAD: Answers = {400: Problem, 408: Problem, 413: Problem, 415: Problem, 500: Problem, 503: Problem}
 _WHO: Answers = {401: Problem, 421: Problem, 429: Problem, 500: Problem, 503: Problem}
 _JOIN: Answers = {404: Problem, 410: Problem, 422: Problem, **_BAD, **_WHO}
 
@@ -155,7 +155,10 @@ def _operation(call: Call, refs: dict[type, Any]) -> dict[str, Any]:
         "summary": call.summary,
         "operationId": call.name,
         "security": [{"device": []}] if call.signed else [],
-        "responses": {str(status): _answer(answer, refs) for status, answer in sorted(call.answers.items())},
+        "responses": {
+            str(status): _answer(answer, refs)
+            for status, answer in sorted({431: Problem, 503: Problem, **call.answers}.items())
+        },
     }
     names = [part[1:-1] for part in call.path.split("/") if part.startswith("{")]
     places = [(name, "path") for name in names] + [(name, "query") for name in call.query]
@@ -197,6 +200,9 @@ def _answer(answer: Answer, refs: dict[type, Any]) -> dict[str, Any]:
             return {"description": "Not changed"}
         case "page":
             return {"description": "A page", "content": {"text/html": {"schema": {"type": "string"}}}}
+        case "page or problem":
+            problem = _answer(Problem, refs)
+            return {**problem, "content": {**problem["content"], **_answer("page", refs)["content"]}}
         case None:
             return {"description": "Done", "content": {"application/json": {"schema": {"type": "object"}}}}
         case _ if answer is Problem:

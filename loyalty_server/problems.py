@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from loyalty.wire import Problem
 
@@ -37,8 +38,10 @@ _KINDS = {
     "method_not_allowed": _Kind(405, "Not with this method"),
     "malformed": _Kind(400, "The request cannot be read"),
     "too_large": _Kind(413, "The request is too large"),
+    "header_too_large": _Kind(431, "The header is too large"),
     "media_type": _Kind(415, "The body is neither plain nor gzip"),
     "too_many_requests": _Kind(429, "This device asks too often", retryable=True),
+    "too_slow": _Kind(408, "The body did not come in time", retryable=True),
     "busy": _Kind(503, "The server is busy", retryable=True),
     "internal": _Kind(500, "The server failed", retryable=True),
     # joining at the till
@@ -142,4 +145,19 @@ def reply(said: Problem) -> Response:
     if said.status == 401:
         headers = {**headers, "www-authenticate": "Bearer"}
     content = msgspec.json.encode(said)
-    return Response(content, said.status, headers, media_type="application/problem+json")
+    return _ProblemReply(content, said.status, headers, said.code)
+
+
+class _ProblemReply(Response):
+    """Leaves its code where the log finds it."""
+
+    media_type = "application/problem+json"
+
+    def __init__(self, content: bytes, status: int, headers: Mapping[str, str], code: str) -> None:
+        super().__init__(content, status, headers)
+        self._code = code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        scope.setdefault("state", {})["problem"] = self._code
+        await super().__call__(scope, receive, send)

@@ -156,7 +156,7 @@ async def _fields(request: Request, limits: Limits) -> Fields:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise refuse("media_type", "a form is application/x-www-form-urlencoded")
-    body = await read_bounded(request, limits.form)
+    body = await read_bounded(request, limits.form, limits.body_seconds)
     try:
         found = parse_qs(body.decode(), keep_blank_values=True)
     except ValueError as error:

@@ -22,9 +22,11 @@ def send_code(server: Server, sender: Sender, phone: str, sent: Sent, language: 
     try:
         sender.send(phone, sent.code, text("enrolment.code_message", language, code=sent.code), now)
     except SendFailed as error:
+        server.meters.code("failed")
         log.warning("enrolment=code_not_sent phone=%s reason=%s", masked(phone), error)
         with server.database.writing() as connection:
             steps.withdraw(connection, sent.attempt)
         return False
+    server.meters.code("sent")
     log.info("enrolment=code_sent phone=%s", masked(phone))
     return True

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import re
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +19,6 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Table, func, select
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from loyalty.chain import GENESIS, row_hash
 from loyalty.columns import unpack
@@ -38,12 +36,12 @@ from loyalty_server.enrolment.sender import ConsoleSender
 from loyalty_server.folder import DataFolder
 from loyalty_server.keys import decode_bytes, encode_bytes, load_keys
 from loyalty_server.ledger import differences
-from loyalty_server.listener import bind, serve
 from loyalty_server.programmes import publish
 from loyalty_server.rates import Rates
 from loyalty_server.storage import tables
 from loyalty_server.storage.database import Database
 
+from .front import Front
 from .phone import Phone
 from .shell import Shell as Shell
 from .shell import shell as shell
@@ -80,28 +78,6 @@ class SetClock:
         self.at += timedelta(**step)
 
 
-class Front:
-    """One listening socket for all tests; behind it stands the application of the test that runs."""
-
-    def __init__(self) -> None:
-        self.app: ASGIApp | None = None
-        listener = bind("127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        self._stop, ready = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=serve, args=(self, listener, self._stop, ready.set))
-        self._thread.start()
-        assert ready.wait(5)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assert self.app is not None
-        await self.app(scope, receive, send)
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join(5)
-        assert not self._thread.is_alive()
-
-
 @dataclass
 class Shop:
     """One server with two stores. `restart` closes its files and begins again on the same folder."""
@@ -123,8 +99,10 @@ class Shop:
         self.database, self.keys = Database(self.folder.address), load_keys(self.folder.keys_file)
         self.programme = load(PROGRAMME, "toml")
         self.served = Database(self.folder.address, self.patience)
-        server = Server(self.served, self.keys, self.clock, self.url, names_of(self.url), self.limits, rates=self.rates)
-        self.front.app = make_app(server, ConsoleSender(self.said, self.folder.codes_file))
+        self.server = Server(
+            self.served, self.keys, self.clock, self.url, names_of(self.url), self.limits, rates=self.rates
+        )
+        self.front.app = make_app(self.server, ConsoleSender(self.said, self.folder.codes_file))
         self.http = requests.Session()
         self.http.trust_env = False
 
