@@ -68,6 +68,7 @@ def test_the_slip_of_a_guest_invites() -> None:
         "\n"
         "      Your points for this purchase\n"
         "                25 points\n"
+        "\n"
         "       Scan with your phone camera\n"
         "          and enter your number\n"
         f"[qr {URL}]\n"

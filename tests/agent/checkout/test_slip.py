@@ -41,7 +41,7 @@ def test_a_member_sees_balance_tier_and_what_is_missing(desk: Desk, member: Memb
     assert "20.11.2026 12:00" in slip  # the shop's own time
     assert "305 бонусов" in slip
     assert "Базовый" in slip
-    assert "До уровня Серебряный: 2 покупки" in slip
+    assert "До уровня «Серебряный»: 2 покупки" in slip
     assert "по данным" not in slip
 
 
