@@ -52,16 +52,21 @@ def code_on(picture: Image.Image) -> Image.Image:
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_code_is_read_from_the_png(kind: str, width: int, size: Callable[[int, int], int]) -> None:
+def test_every_code_is_read_from_the_png(
+    kind: str, width: int, size: Callable[[int, int], int], proof: Callable[[str], None]
+) -> None:
     wanted = urls(size(40, 300))
     pngs = [Image.open(BytesIO(paper(url, kind, width).png())) for url in wanted]
     assert [zxing(png) for png in pngs] == [[url] for url in wanted]
     assert {len(url) for url in wanted} <= set(range(40, 121))
+    proof(f"QR codes, {kind}, {width} mm: {len(wanted)} of {len(wanted)} read from the pixels")
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_codes_on_worn_paper_are_read_by_two_decoders(kind: str, width: int, size: Callable[[int, int], int]) -> None:
+def test_codes_on_worn_paper_are_read_by_two_decoders(
+    kind: str, width: int, size: Callable[[int, int], int], proof: Callable[[str], None]
+) -> None:
     """At least 99 of 100 by each, in one photograph; a phone takes dozens a second."""
     wanted, chance = urls(size(25, 300)), chances(f"{SEED} {kind} {width}")
     read: Counter[str] = Counter()
@@ -70,6 +75,8 @@ def test_codes_on_worn_paper_are_read_by_two_decoders(kind: str, width: int, siz
         read["zxing"] += zxing(photograph) == [url]
         read["rxing"] += rxing(photograph) == [url]
     assert min(read["zxing"], read["rxing"]) >= len(wanted) * 99 // 100, read
+    worn = f"{read['zxing']} and {read['rxing']} of {len(wanted)} read by two decoders in one photograph"
+    proof(f"QR codes on worn paper, {kind}, {width} mm: {worn}")
 
 
 def test_the_model_of_worn_paper_is_not_kind() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -130,36 +131,42 @@ SAYS = {
 }
 
 
-BETWEEN: dict[str, tuple[str, object, object]] = {
-    "paper_out": ("paper", "out", "ok"),
-    "cover_open": ("cover_open", True, False),
-    "overheated": ("hot", True, False),
+BETWEEN: dict[str, Callable[[Bench, bool], None]] = {
+    "paper_out": lambda bench, wrong: setattr(bench.mechanism, "paper", "out" if wrong else "ok"),
+    "cover_open": lambda bench, wrong: setattr(bench.mechanism, "cover_open", wrong),
+    "overheated": lambda bench, wrong: setattr(bench.mechanism, "hot", wrong),
+    "refused": lambda bench, wrong: setattr(bench, "absent", wrong),
 }
+"""What may be wrong before a receipt, or between two."""
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("row", BETWEEN)
-@pytest.mark.parametrize("profile", PROFILES)
-def test_a_printer_that_is_not_ready_gets_no_receipt_before_it_is(profile: str, row: str, store: Store) -> None:
-    attribute, wrong, right = BETWEEN[row]
-    bench = Bench(store, profile)
-    setattr(bench.mechanism, attribute, wrong)
-    bench.world.after(5.0, lambda: bench.add("чек"))
-    bench.world.after(60.0, lambda: setattr(bench.mechanism, attribute, right))
-    taken = []
-    bench.world.after(59.0, lambda: taken.append(bench.mechanism.held))
-    bench.run()
-    assert taken[0] % QUESTION == 0  # what the printer keeps are questions
-    assert (bench.states(), bench.copies("чек")) == ({"чек": ("printed", "")}, 1)
+def test_a_printer_that_is_not_ready_gets_no_receipt_before_it_is(
+    row: str, store: Store, size: Callable[[int, int], int]
+) -> None:
+    chance = random.Random(row)  # noqa: S311 - repeatable, no secret
+    for run in range(size(20, 200)):
+        bench = Bench(store, PROFILES[run % len(PROFILES)])
+        first, second = f"{row} {run} первый", f"{row} {run} второй"
+        wrong, ordered, right = chance.uniform(5, 10), chance.uniform(10, 20), chance.uniform(25, 120)
+        if run % 2:
+            bench.world.after(1.0, partial(bench.add, first))
+        taken = list[int]()
+        bench.world.after(wrong if run % 2 else 0.0, partial(BETWEEN[row], bench, True))
+        bench.world.after(ordered, partial(bench.add, second))
+        bench.world.after(right - 0.01, partial(_note_what_is_held, bench, taken))
+        bench.world.after(right, partial(BETWEEN[row], bench, False))
+        bench.run()
+        assert taken[0] % QUESTION == 0  # what the printer keeps are questions
+        states = bench.states()
+        assert states[second] == ("printed", ""), run
+        assert bench.copies(second) == 1, run
+        assert not run % 2 or (states[first], bench.copies(first)) == (("printed", ""), 1), run
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-def test_a_printer_that_refuses_to_connect_is_waited_for(profile: str, store: Store) -> None:
-    bench = Bench(store, profile)
-    bench.absent = True
-    bench.world.after(5.0, lambda: bench.add("чек"))
-    bench.world.after(60.0, lambda: setattr(bench, "absent", False))
-    bench.run()
-    assert (bench.states(), bench.copies("чек")) == ({"чек": ("printed", "")}, 1)
+def _note_what_is_held(bench: Bench, taken: list[int]) -> None:
+    taken.append(bench.mechanism.held)
 
 
 def test_a_held_receipt_is_withdrawn_from_a_printer_that_forgets(store: Store) -> None:
@@ -190,11 +197,14 @@ def test_a_late_number_settles_a_doubt(store: Store) -> None:
     assert (bench.copies("первый"), bench.copies("второй")) == (1, 1)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("row", ROWS)
-def test_no_receipt_is_lost_doubled_or_lied_about(row: str, store: Store, size: Callable[[int, int], int]) -> None:
+def test_no_receipt_is_lost_doubled_or_lied_about(
+    row: str, store: Store, size: Callable[[int, int], int], proof: Callable[[str], None]
+) -> None:
     chance = random.Random(row)  # noqa: S311 - repeatable, no secret
-    doubtful, said = 0, set[str]()
-    for run in range(size(20, 200)):
+    doubtful, said, runs = 0, set[str](), size(20, 200)
+    for run in range(runs):
         bench = Bench(store, PROFILES[run % len(PROFILES)])
         names = [f"{row} {run} {place}" for place in ("первый", "второй", "третий")]
         byte = chance.randint(0, bench.length(names[1]))
@@ -216,6 +226,7 @@ def test_no_receipt_is_lost_doubled_or_lied_about(row: str, store: Store, size: 
         doubtful += state == "unknown"
     assert doubtful > 0 or row in CERTAIN
     assert any(SAYS.get(row, "") in text for text in said)
+    proof(f"printer, {row}: {runs} runs, 0 receipts lost, 0 doubled, {doubtful} shown as unknown")
 
 
 def _plan(bench: Bench, names: list[str], fault: Fault, later: float) -> None:
