@@ -18,10 +18,8 @@ _NOTES = {"held": "in_printer", "unknown": "silent"}
 
 @dataclass(frozen=True)
 class Outcome:
-    """`state` and `note` as in the queue: printed, sent (it cannot say), held or unknown.
-
-    Of a held job nothing was sent, or, with the note `in_printer`, everything: the printer goes on by itself.
-    """
+    """`state` and `note` as in the queue: printed, sent (it cannot say), failed (nothing was sent, and nobody keeps it), held
+    (in the printer, which goes on by itself) or unknown."""
 
     state: JobState
     note: str = ""
@@ -37,7 +35,7 @@ def print_now(
         return Outcome("sent", "handed_over")
     condition = talk.ask()
     if condition is not None and condition.problem is not None:
-        return Outcome("held", condition.problem)
+        return Outcome("failed", condition.problem)
     talk.write(payload + talk.end_of(_NUMBER, late=0))
     waiting = Waiting(clock, patience, talk, len(payload), spoke=False)
     while not talk.printed and not stop.is_set():

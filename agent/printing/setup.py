@@ -73,7 +73,9 @@ def write_profile(
     try:
         profile = printed.page.profile(right, columns, qr=qr, title=title)
     except LookupError as error:
-        raise BadInput("no_such_line", reason=str(error)) from error
+        raise BadInput(
+            "no_such_line", lines=len(printed.page.lines), rulers=", ".join(map(str, printed.page.rulers))
+        ) from error
     file = config.profiles / f"{table.name}.toml"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

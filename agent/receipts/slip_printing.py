@@ -110,7 +110,7 @@ def on_printer(table: PrinterTable, use: Callable[[Printer], Outcome]) -> Outcom
         try:
             return use(printer)
         except DeviceRefused:  # so for certain nothing came out
-            return Outcome("held", "refused")
+            return Outcome("failed", "refused")
         except DeviceError:
             return Outcome("unknown", "connection_lost")
 

@@ -133,7 +133,7 @@ def test_what_is_wrong_is_said(odd: Callable[..., Odd]) -> None:
     ended = printer.call("printer", "setup", "--yes")
     assert (ended.exit_code, "--choose NUMBER" in ended.stderr) == (2, True)
     ended = printer.call("printer", "setup", "--choose", "99", "--yes")
-    assert (ended.exit_code, "That is not on the page: there are the lines 1 to" in ended.stderr) == (2, True)
+    assert (ended.exit_code, "That is not on the page: it has the lines 1 to" in ended.stderr) == (2, True)
     ended = printer.call("printer", "setup", "--choose", "1", "--yes", "--printer", "back")
     assert (ended.exit_code, "No [[printer]] is called 'back'" in ended.stderr) == (2, True)
     ended = printer.call("printer", "setup", "--choose", "1", "--yes", port=9)

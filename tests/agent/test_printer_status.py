@@ -151,11 +151,11 @@ def test_a_test_page_says_what_it_is_and_what_became_of_it(shop: Shop, with_agen
 @pytest.mark.parametrize(
     ("do", "code", "words"),
     [
-        (lambda printer: printer.do("paper_out"), 1, "waits for the printer (paper out)"),
+        (lambda printer: printer.do("paper_out"), 1, "was not printed (paper out)"),
         (lambda printer: printer.do("mute"), 0, "sent to the printer (the printer does not answer questions)"),
         (lambda printer: printer.do("fault_after", bytes=60, fault="reset"), 1, "not known whether printed"),
     ],
-    ids=["held", "sent", "unknown"],
+    ids=["failed", "sent", "unknown"],
 )
 def test_a_test_page_that_is_not_printed_is_not_said_to_be(
     shop: Shop, do: Callable[[VirtualPrinter], object], code: int, words: str

@@ -332,7 +332,7 @@ def test_what_keeps_a_printer_from_printing_is_said(
     file = make_config(printer=virtual_printer.port)
     virtual_printer.do("paper_out")
     ended = receipt("print", "balance", "--config", file)
-    assert (ended.exit_code, ended.output) == (1, "Printer receipt: waits for the printer (paper out).\n")
+    assert (ended.exit_code, ended.output) == (1, "Printer receipt: was not printed (paper out).\n")
     virtual_printer.do("paper_in")
     virtual_printer.do("mute")
     ended = receipt("print", "balance", "--config", file)
@@ -412,7 +412,7 @@ def test_the_agent_refuses_letters_that_the_printer_lacks_where_the_config_says_
     socket_of_agent = file.parent / "state" / "admin.sock"
     until(socket_of_agent.exists)
     ended = receipt("print", "balance", "--language", "ru", "--config", file)
-    assert (ended.exit_code, "не печатается" in ended.output) == (1, True)
+    assert (ended.exit_code, "не напечатан" in ended.output) == (1, True)
     parts = call_agent(socket_of_agent, {"do": "status"})["status"]["parts"]
     threads.end(stop)
     assert any("The printer has no letters for" in part["text"]["en"] for part in parts)
