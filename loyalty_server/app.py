@@ -45,6 +45,7 @@ from loyalty_server.live_calls import LiveCalls
 from loyalty_server.problems import Refused, problem, refuse, reply
 from loyalty_server.programmes import in_force
 from loyalty_server.storage.database import DatabaseBusy
+from loyalty_server.storage.partitions import prepare_days
 from loyalty_server.watch import Watched
 
 log = logging.getLogger(__name__)
@@ -173,6 +174,7 @@ class Api:
         if server.life is not None and server.life.due(server.clock.now()):
             with server.database.reading() as connection:
                 server.life.note(connection)
+            prepare_days(server.database, server.clock.now().date())
         return answer
 
 

@@ -37,6 +37,7 @@ from loyalty_server.ledger import differences, write_csv
 from loyalty_server.life import Life
 from loyalty_server.listener import bind, serve
 from loyalty_server.storage.database import Database
+from loyalty_server.storage.partitions import prepare_days
 from loyalty_server.watch import WithMetrics
 
 _OBJECTS = 200_000
@@ -110,6 +111,7 @@ def run(
         public = public if public_url else url
         life = Life(folder.mark_file)
         life.begin(database)
+        prepare_days(database, SystemClock().now().date())
         server = Server(database, keys, SystemClock(), public, names_of(url, public, *names), life=life)
         _calm_collector()
         _stop_on_signals(stop)
