@@ -58,7 +58,7 @@ def setup(
     found = _found(given, drivers, seconds, config, wish)
     called = name or _free_name(config)
     table = _table(found, called)
-    _tell(found, table, wish)
+    _tell(found, table, wish, drawn=given is None)
     owner = till or (config.till[0].id if config else "1")
     if write:
         _write(path, table, owner, wish)
@@ -138,11 +138,13 @@ def _table(found: Found, name: str) -> dict[str, object]:
     return {**table, "framing": found.framing} if found.framing else table
 
 
-def _tell(found: Found, table: dict[str, object], language: Language) -> None:
+def _tell(found: Found, table: dict[str, object], language: Language, *, drawn: bool) -> None:
     from agent.scanning.config_edit import scanner_lines
 
     say(text("scanner_setup.found", language, title=found.place.candidate.title, driver=found.place.driver))
     say(text("scanner_setup.aim" if found.aim else "scanner_setup.no_aim", language, aim=found.aim))
+    if not drawn:
+        say(text("scanner_setup.paper", language))
     if not found.ended:
         say(text("scanner_setup.no_end", language))
     if found.place.driver == "hid_keyboard":
