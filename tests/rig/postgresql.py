@@ -99,6 +99,16 @@ class PostgreSql:
         """Drop a database, whoever is connected to it."""
         self.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
+    def dump(self, name: str, file: Path) -> None:
+        """Back a database up while others work with it."""
+        self._ask("pg_dump", "--format=custom", f"--file={file}", name)
+
+    def put_back(self, name: str, file: Path) -> None:
+        """Let a database, to which nobody is connected, be as it was when it was dumped."""
+        self.sql(f"DROP DATABASE {name}")
+        self.sql(f"CREATE DATABASE {name} TEMPLATE template0")
+        self._ask("pg_restore", "--exit-on-error", f"--dbname={name}", str(file))
+
     def url(self, name: str) -> str:
         """The address of a database."""
         return f"postgresql://tillmate@/{name}?host={self.folder}"
@@ -122,6 +132,11 @@ class PostgreSql:
     def _run(self, program: str, *words: str) -> None:
         command = [self._programs / program, "-D", self._data, *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, **self._as_user())
+        assert done.returncode == 0, done.stderr
+
+    def _ask(self, program: str, *words: str) -> None:
+        command = [self._programs / program, f"--host={self.folder}", "--username=tillmate", *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
 
     def _as_user(self) -> dict[str, object]:

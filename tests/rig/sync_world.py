@@ -19,7 +19,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -132,9 +132,9 @@ rate_bp = 1000
 """
 
 
-def furnish(folder: Path) -> None:
-    """A server's folder with one store, two tills and a programme; to be copied, because migrations take long."""
-    database, keys = DataFolder(folder).create()
+def furnish(folder: Path, address: str | None = None) -> None:
+    """A server's folder with two stores, three tills and a programme; to be copied, because migrations take long."""
+    database, keys = DataFolder(folder).create(address)
     program = folder / "programme.toml"
     program.write_text(PROGRAMME, encoding="utf-8")
     with database.writing() as tx:
@@ -144,14 +144,35 @@ def furnish(folder: Path) -> None:
     database.close()
 
 
+class Backup(Protocol):
+    """How the database of a folder is copied while the server runs, and put back while it does not."""
+
+    def take(self, folder: DataFolder) -> None: ...
+
+    def put_back(self, folder: DataFolder) -> None: ...
+
+
+class FileBackup:
+    """As the documentation says for SQLite."""
+
+    def take(self, folder: DataFolder) -> None:
+        _copy_database(folder.database_file, folder.path / "backup.db")
+
+    def put_back(self, folder: DataFolder) -> None:
+        for name in ("server.db", "server.db-wal", "server.db-shm"):
+            (folder.path / name).unlink(missing_ok=True)
+        shutil.copy(folder.path / "backup.db", folder.database_file)
+
+
 class Central:
     """The server on its folder. Its clock is right; those of the tills may not be."""
 
-    def __init__(self, folder: Path, clock: VirtualClock, page: int = 1000) -> None:
+    def __init__(self, folder: Path, clock: VirtualClock, page: int = 1000, backup: Backup | None = None) -> None:
         self.folder = DataFolder(folder)
         self.clock = clock
         self.limits = Limits(page=page)
-        self._backup: Path | None = None
+        self._backup = backup or FileBackup()
+        self._has_backup = False
         self._open()
 
     def _open(self) -> None:
@@ -165,21 +186,19 @@ class Central:
 
     def backup(self) -> None:
         """As the documentation says: a copy of the database while the server runs."""
-        self._backup = self.folder.path / "backup.db"
-        _copy_database(self.folder.database_file, self._backup)
+        self._backup.take(self.folder)
+        self._has_backup = True
         with self.database.reading() as tx:
             self.life.note(tx)
 
     def restore(self) -> bool:
         """Stop, put the backup in place, start. False = there is none."""
-        if self._backup is None:
+        if not self._has_backup:
             return False
         with self.database.reading() as tx:
             self.life.note(tx)
         self.close()
-        for name in ("server.db", "server.db-wal", "server.db-shm"):
-            (self.folder.path / name).unlink(missing_ok=True)
-        shutil.copy(self._backup, self.folder.database_file)
+        self._backup.put_back(self.folder)
         self._open()
         return True
 
