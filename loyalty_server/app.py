@@ -31,6 +31,7 @@ from loyalty.wire import (
     Problem,
 )
 from loyalty_server.changes import changes_since
+from loyalty_server.device_keys import DeviceKeys
 from loyalty_server.devices import Device, claim
 from loyalty_server.edge import Server, authenticate, decode, json_reply, read_body, squeeze
 from loyalty_server.enrolment.at_till import EnrolmentAtTill
@@ -56,7 +57,7 @@ def make_app(server: Server, sender: Sender, wordings: Wordings | None = None) -
     wordings = wordings or Wordings()
     enrolment = Enrolment(server, sender, wordings).routes() + EnrolmentAtTill(server, sender, wordings).routes()
     handlers = {Refused: _on_refused, DatabaseBusy: _on_busy, HTTPException: _on_http, Exception: _on_failure}
-    routes = Api(server).routes() + LiveCalls(server).routes() + enrolment
+    routes = Api(server).routes() + DeviceKeys(server).routes() + LiveCalls(server).routes() + enrolment
     watched = Middleware(Watched, meters=server.meters, routes=routes)
     return Starlette(routes=routes, middleware=[watched], exception_handlers=handlers)
 

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -36,6 +37,7 @@ from loyalty_server.keys import Keys
 from loyalty_server.ledger import differences, write_csv
 from loyalty_server.life import Life
 from loyalty_server.listener import bind, serve
+from loyalty_server.redemption import stop_redemption
 from loyalty_server.storage.database import Database
 from loyalty_server.storage.partitions import prepare_days
 from loyalty_server.watch import WithMetrics
@@ -154,6 +156,34 @@ def device_revoke(data: Path, name: str) -> None:
     with _opened(DataFolder(data)) as (database, _), _refusals(), database.writing() as connection:
         revoke(connection, name, SystemClock().now())
     click.echo(f"revoked device={name}")
+
+
+@device.command("stop-redemption")
+@data_option
+@click.argument("name", metavar="[DEVICE]", required=False)
+@click.option("--store", help="Or all devices of this store.")
+def device_stop_redemption(data: Path, name: str | None, store: str | None) -> None:
+    """Let DEVICE take no points as payment, from its next heartbeat on."""
+    _redemption(data, name, store, SystemClock().now())
+
+
+@device.command("allow-redemption")
+@data_option
+@click.argument("name", metavar="[DEVICE]", required=False)
+@click.option("--store", help="Or all devices of this store that are not stopped themselves.")
+def device_allow_redemption(data: Path, name: str | None, store: str | None) -> None:
+    """Let DEVICE take points again."""
+    _redemption(data, name, store, None)
+
+
+def _redemption(data: Path, name: str | None, store: str | None, stopped: datetime | None) -> None:
+    if (name is None) == (store is None):
+        raise click.UsageError("give either DEVICE or --store")
+    with _opened(DataFolder(data)) as (database, _), _refusals(), database.writing() as connection:
+        stop_redemption(connection, stopped, device=name, store=store)
+    click.echo(
+        f"redemption={'allowed' if stopped is None else 'stopped'} {f'device={name}' if name else f'store={store}'}"
+    )
 
 
 @main.group()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from loyalty.chain import GENESIS
 from loyalty.wire import ClaimReply, ClaimRequest, Named
@@ -39,6 +39,15 @@ class Device:
     machine: str
     token_generation: int
     revoked: bool
+    old_key: bytes | None = None
+    old_key_until: datetime | None = None
+    signed_by: bytes = b""
+    """The key that has signed the request which this is about."""
+
+    def keys(self, now: datetime) -> tuple[bytes, ...]:
+        """Return the keys that may sign at this time, the newest first."""
+        old = self.old_key if self.old_key_until is not None and now < self.old_key_until else None
+        return (self.public_key,) if old is None else (self.public_key, old)
 
 
 def new_code(connection: Connection, store: str, now: datetime) -> str:
@@ -75,7 +84,7 @@ def claim(connection: Connection, keys: Keys, request: ClaimRequest, url: str, n
         return _claimed_before(connection, keys, code.device, request, url)
     if code.expires_at <= now:
         raise refuse("claim_code_unknown")
-    if connection.execute(select(devices.c.id).where(devices.c.public_key == request.public_key)).first():
+    if is_known_key(connection, request.public_key):
         raise refuse("key_known")
     if code.replaces is None:
         device = _register(connection, code.store, request, public_key, now)
@@ -90,6 +99,12 @@ def find_device(connection: Connection, device: str) -> Device | None:
     """Return the device of this id."""
     row = connection.execute(select(devices).where(devices.c.id == device)).one_or_none()
     return None if row is None else _device(row)
+
+
+def is_known_key(connection: Connection, key: str) -> bool:
+    """Tell whether this is, or was last, the key of a device."""
+    of_any = select(devices.c.id).where(or_(devices.c.public_key == key, devices.c.old_public_key == key))
+    return connection.execute(of_any).first() is not None
 
 
 def find_by_number(connection: Connection, number: int) -> Device | None:
@@ -147,6 +162,7 @@ def _replace(connection: Connection, name: str, request: ClaimRequest, now: date
     epoch = _new_epoch(connection, request)
     begin_epoch(connection, name, epoch, now)
     changed = update(devices).where(devices.c.id == name).values(public_key=request.public_key, epoch=epoch)
+    changed = changed.values(old_public_key=None, old_key_until=None)
     connection.execute(
         changed.values(machine=request.machine, version=request.version[:64], claimed_at=now, revoked_at=None)
     )
@@ -208,6 +224,8 @@ def _device(row: Row[tuple[object, ...]]) -> Device:
         machine=row.machine,
         token_generation=row.token_generation,
         revoked=row.revoked_at is not None,
+        old_key=None if row.old_public_key is None else decode_bytes(row.old_public_key),
+        old_key_until=row.old_key_until,
     )
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -150,12 +152,22 @@ def _signed_by(server: Server, token: str, host: str) -> Device:
             device = find_device(connection, unverified_device(token))
         if device is None:
             raise refuse("bad_signature")
-        verify_request(token, device.public_key, host, now)
+        key = _verified(token, device.keys(now), host, now)
     except ClockSkew as error:
         raise refuse("clock", server_time=now) from error
     except BadSignature as error:
         raise refuse("bad_signature") from error
-    return device
+    return replace(device, signed_by=key)
+
+
+def _verified(token: str, keys: tuple[bytes, ...], host: str, now: datetime) -> bytes:
+    """The key by which the token holds. Raises BadSignature or ClockSkew."""
+    for key in keys[:-1]:
+        with suppress(BadSignature):
+            verify_request(token, key, host, now)
+            return key
+    verify_request(token, keys[-1], host, now)
+    return keys[-1]
 
 
 def _unpack(packed: bytes, most: int) -> bytes:

@@ -12,6 +12,7 @@ from loyalty.wire import Heartbeat, HeartbeatReply
 from loyalty_server.devices import Device
 from loyalty_server.epochs import heard
 from loyalty_server.programmes import revision_in_force
+from loyalty_server.redemption import redemption_stopped
 from loyalty_server.storage.tables import devices, epochs, rows
 
 SHORTEST_SPREAD, LONGEST_SPREAD = 60, 900
@@ -29,6 +30,8 @@ def note_heartbeat(connection: Connection, device: Device, beat: Heartbeat, now:
     commands = []
     if beat.programme_revision != revision_in_force(connection, now):
         commands.append("fetch_programme")
+    if redemption_stopped(connection, device):
+        commands.append("stop_redemption")
     if _continues(connection, device, beat, epoch):
         heard(connection, device.id, beat, now)
     else:

@@ -13,6 +13,8 @@ from loyalty.wire import Hold, HoldRequest, MemberSearch, MemberSearchReply
 from loyalty_server.devices import Device
 from loyalty_server.edge import Server, authenticate, decode, json_reply, read_body
 from loyalty_server.holds import put_hold, release, sweep
+from loyalty_server.problems import refuse
+from loyalty_server.redemption import redemption_stopped
 from loyalty_server.search import search
 
 _SWEEP = timedelta(minutes=1)
@@ -62,6 +64,8 @@ class LiveCalls:
     def _hold(self, device: Device, name: str, wish: HoldRequest) -> Hold:
         server, now = self._server, self._server.clock.now()
         with server.database.writing() as connection:
+            if redemption_stopped(connection, device):
+                raise refuse("redemption_stopped")
             granted = put_hold(connection, device, name, wish, now)
         if now - self._swept >= _SWEEP:
             self._swept = now

@@ -14,10 +14,6 @@ from loyalty.i18n import LANGUAGES
 from loyalty.wire import (
     ClaimReply,
     ClaimRequest,
-    EnrolmentCode,
-    EnrolmentDone,
-    EnrolmentReply,
-    EnrolmentRequest,
     EpochReply,
     EpochRequest,
     EventReply,
@@ -25,12 +21,15 @@ from loyalty.wire import (
     HeartbeatReply,
     Hold,
     HoldRequest,
+    KeyReply,
+    KeyRequest,
     MemberSearch,
     MemberSearchReply,
     PackedPage,
     Problem,
     Programmes,
 )
+from loyalty.wire_enrolment import EnrolmentCode, EnrolmentDone, EnrolmentReply, EnrolmentRequest
 from loyalty_server.enrolment.wording import PURPOSES
 from loyalty_server.ingest import Batch
 
@@ -74,6 +73,8 @@ CALLS = (
          {201: ClaimReply, 403: Problem, 409: Problem, **_BAD}, body=ClaimRequest, signed=False),
     Call("POST", "/v1/devices/epochs", "epochs", "A queue that cannot go on as it was goes on under a new epoch",
          {200: EpochReply, 403: Problem, 409: Problem, **_BAD, **_WHO}, body=EpochRequest),
+    Call("PUT", "/v1/devices/me/key", "key", "The device goes on with another key; the old one is good for a day longer",
+         {200: KeyReply, 403: Problem, 409: Problem, **_BAD, **_WHO}, body=KeyRequest),
     Call("GET", "/v1/programme", "programme", "The signed programme in force, and the next one; with an ETag",
          {200: Programmes, 304: "nothing", 404: Problem, **_WHO}),
     Call("GET", "/v1/members/changes", "changes", "Members that have changed since a cursor, oldest change first",
@@ -81,7 +82,7 @@ CALLS = (
     Call("POST", "/v1/members/search", "search", "The member with a card or a telephone, as he is now",
          {200: MemberSearchReply, **_BAD, **_WHO}, body=MemberSearch),
     Call("PUT", "/v1/holds/{hold}", "hold", "Reserve points for an open receipt, under the till's own id",
-         {200: Hold, 404: Problem, 409: Problem, **_BAD, **_WHO}, body=HoldRequest),
+         {200: Hold, 403: Problem, 404: Problem, 409: Problem, **_BAD, **_WHO}, body=HoldRequest),
     Call("DELETE", "/v1/holds/{hold}", "release", "Let a hold be over, whether it is there or not",
          {200: None, 400: Problem, **_WHO}),
     Call("POST", "/v1/events", "events", "Rows of a device's queue, in order; each is booked once",

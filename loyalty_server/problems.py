@@ -33,6 +33,9 @@ _KINDS = {
     "claim_code_unknown": _Kind(403, "The code is not known or has expired"),
     "claim_code_used": _Kind(409, "The code has made another device"),
     "key_known": _Kind(409, "The key belongs to another device"),
+    "key_old": _Kind(409, "Only the key in force may be changed for another"),
+    "key_unproved": _Kind(403, "The proof is not signed by the new key"),
+    "redemption_stopped": _Kind(403, "Points cannot be paid with here at present"),
     # requests
     "not_found": _Kind(404, "There is nothing here"),
     "method_not_allowed": _Kind(405, "Not with this method"),

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from loyalty.wire import EnrolmentCode, EnrolmentDone, EnrolmentReply, EnrolmentRequest
+from loyalty.wire_enrolment import EnrolmentCode, EnrolmentDone, EnrolmentReply, EnrolmentRequest
 from loyalty_server.devices import Device
 from loyalty_server.edge import Server, authenticate, decode, json_reply, read_body
 from loyalty_server.enrolment import steps

@@ -66,6 +66,7 @@ stores = Table(
     Column("id", name(64), primary_key=True),
     Column("name", Text, nullable=False),
     Column("ident_generation", Integer, nullable=False),
+    Column("redemption_stopped_at", UtcTime),
 )
 tills = Table(
     "tills",
@@ -99,6 +100,9 @@ devices = Table(
     Column("claimed_at", UtcTime, nullable=False),
     Column("seen_at", UtcTime),
     Column("heartbeat", Text),
+    Column("old_public_key", name(64)),  # good until then, after the key was changed
+    Column("old_key_until", UtcTime),
+    Column("redemption_stopped_at", UtcTime),
 )
 epochs = Table(
     "epochs",

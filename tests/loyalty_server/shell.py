@@ -40,6 +40,11 @@ class Shell:
     programme: str = PROGRAMME
     running: list[subprocess.Popen[str]] = field(default_factory=list)
 
+    @property
+    def log(self) -> Path:
+        """What the servers have said on stderr."""
+        return self.folder.parent / "server.log"
+
     def __call__(self, *words: str, code: int = 0) -> str:
         """What a command says: in this process, because a new one takes a second each."""
         done = CliRunner().invoke(main, [*words, "--data", str(self.folder)])
@@ -55,16 +60,17 @@ class Shell:
         return self("init", *words, code=code)
 
     def run(self, *words: str) -> tuple[subprocess.Popen[str], str]:
-        process = subprocess.Popen(
-            [COMMAND, "run", "--data", str(self.folder), "--listen", "127.0.0.1:0", *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        with self.log.open("a") as log:  # a pipe that nobody reads would stop the server
+            process = subprocess.Popen(
+                [COMMAND, "run", "--data", str(self.folder), "--listen", "127.0.0.1:0", *words],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         self.running.append(process)
         assert process.stdout is not None
         ready = re.fullmatch(r"ready url=(http://127\.0\.0\.1:\d+)\n", process.stdout.readline())
-        assert ready, process.communicate(timeout=5)
+        assert ready, self.log.read_text()
         return process, ready[1]
 
 

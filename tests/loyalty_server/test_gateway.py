@@ -193,7 +193,7 @@ def test_a_customer_joins_by_a_code_from_the_gateway(
     phone.submit(code=json.loads(peer.bodies[-1])["code"])
     assert (phone.status, "На карте" in phone.text) == (200, True)
     process.terminate()
-    out, err = process.communicate(timeout=5)
+    out, err = process.communicate(timeout=5)[0], shell.log.read_text()
     assert "enrolment=code_not_sent phone=+7***4567 reason=status 500" in err
     for secret in (SECRET, "9161234567", peer.url, json.loads(peer.bodies[-1])["code"]):
         assert secret not in out.partition("\n")[2] + err

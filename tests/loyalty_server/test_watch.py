@@ -96,9 +96,7 @@ def test_counters_are_read_on_a_port_of_their_own_and_nowhere_else(
 ) -> None:
     shell.init()
     process, url = shell.run("--metrics", "127.0.0.1:0")
-    assert process.stderr is not None
-    said = next(line for line in process.stderr if line.startswith("metrics port="))
-    port = int(said.strip().rpartition("=")[2])
+    port = int(re.findall(r"^metrics port=(\d+)$", shell.log.read_text(), re.MULTILINE)[0])
     till = till_at(url)
     till.claim(shell("device", "new-code", "--store", "S1").strip())
     till.sell()
