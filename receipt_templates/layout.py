@@ -120,18 +120,17 @@ def lay_out(
 
 def slip_lines(document: Document, columns: int) -> list[str]:
     """The slip as plain lines for a printer that is not ours: all letters of one size, as `lines`."""
-    rows = lay_out(document, columns, small_columns=columns)
-    return lines([replace(row, width=1) if isinstance(row, TextRow) else row for row in rows], columns, columns)
+    return lines(lay_out(document, columns, small_columns=columns), columns)
 
 
-def lines(rows: Iterable[Row], columns: int, small_columns: int) -> list[str]:
-    """The rows as text: a code is `[qr PAYLOAD]` or `[barcode PAYLOAD]`, a logo nothing, a no-break space a blank."""
+def lines(rows: Iterable[Row], columns: int) -> list[str]:
+    """The rows as text, in letters of one size: a code is `[qr PAYLOAD]` or `[barcode PAYLOAD]`, a logo nothing, a no-break
+    space a blank."""
     lines: list[str] = []
     for row in rows:
         match row:
-            case TextRow(font=font):
-                line = row.line(small_columns if font == "B" else columns)
-                lines.append(line.replace(NO_BREAK_SPACE, " "))
+            case TextRow():
+                lines.append(replace(row, width=1).line(columns).replace(NO_BREAK_SPACE, " "))
             case QrRow(payload):
                 lines.append(f"[qr {payload}]")
             case BarcodeRow(payload):

@@ -56,7 +56,7 @@ def encode(
 def printed_lines(document: Document, profile: Profile, width_mm: int) -> list[str]:
     """What a person reads on the paper of that job, also where lines, letters or codes go out as pictures."""
     size = profile.size(width_mm)
-    return lines(_rows(document, profile, size, Spelling(document, profile)), size.columns, size.small_columns)
+    return lines(_rows(document, profile, size, Spelling(document, profile)), size.columns)
 
 
 def _rows(document: Document, profile: Profile, size: Size, letters: Spelling) -> list[Row]:

@@ -126,9 +126,14 @@ class Sheet:
         offset = self._offset(end)
         self._ink += [(offset + x, self._at + height - ink.height, ink) for x, ink in self._line]
         if self._text or not self._line:
-            self._lines.append((" " * (offset // (self._column or _COLUMN)) + self._text).rstrip())
+            self._lines.append((" " * self._blanks() + self._text).rstrip())
         self._move(max(self.spacing if feed is None else feed, height))
         self.drop_line()
+
+    def _blanks(self) -> int:
+        """Before the line as text, in which letters of every size take the same room."""
+        room = max(self.width // _COLUMN - len(self._text), 0)
+        return self.left // _COLUMN + (0, room // 2, room)[self.align]
 
     def finish_line(self) -> None:
         """Print the line if anything stands in it."""
