@@ -18,7 +18,7 @@ from offline_queue.epochs import Handover
 from offline_queue.errors import RowSpoiled
 from offline_queue.outbox import RejectedRow
 from offline_queue.print_jobs import Job, JobState, read_job, selecting_job
-from offline_queue.rows import StoredRow, damaged, hash_at, read, selecting, verified
+from offline_queue.rows import SLACK, StoredRow, damaged, hash_at, in_place, read, selecting, verified
 from offline_queue.sales import SALE_BY_ID, StoredSale, read_sale
 from offline_queue.sealing import PLAIN, QueueFile
 
@@ -74,7 +74,7 @@ FROM epochs ORDER BY id
 _ONE_ROW = "SELECT problem FROM rejected WHERE seq = ? AND corrected IS NULL"
 _ROWS = selecting("""
 SELECT damaged.seq, outbox.seq - ?, $row FROM outbox LEFT JOIN damaged USING (seq)
-WHERE outbox.seq BETWEEN ? AND ? ORDER BY outbox.seq LIMIT ?
+WHERE outbox.seq >= ? ORDER BY outbox.seq LIMIT ?
 """)
 _REJECTED = selecting("""
 SELECT problem, rejected.seq,
@@ -173,21 +173,21 @@ class Reader:
                 self._connection.execute("COMMIT")
 
     def _verified(self, span: Span, first: int, limit: int) -> list[StoredRow]:
-        """Two more rows than wanted: the one before tells whether the hash that all begins with is right, the one behind
-        which of hash and content is wrong."""
-        base, first = span.base, max(first, 1)
-        before = max(base + first - 1, base + 1)
-        found = [self._read(row) for row in self._connection.execute(_ROWS, (base, before, span.end, limit + 2))]
-        wanted = [row for row in found if row.seq >= first][:limit]
-        rows = [row for row in found if row.seq < first] + wanted
+        """With rows before and behind those that are wanted: they tell what number, hash and content have to be."""
+        base, first, last = span.base, max(first, 1), span.end - span.base
+        begin = max(first - SLACK, -base)
+        stored = map(self._read, self._connection.execute(_ROWS, (base, base + begin, limit + 2 * SLACK)))
+        begin = max(begin, 1 - base)
+        placed = in_place(stored, span.epoch, begin, hash_at(self._connection, base + begin - 1, base))
+        found = [row for row in placed if 1 <= row.seq <= last]
+        rows = found[: sum(row.seq < first for row in found) + limit]
         behind: StoredRow | bytes | None = None
         if len(rows) < len(found):
             behind = found[len(rows)]
-        elif rows and rows[-1].seq + base == span.end:
+        elif rows and rows[-1].seq == last:
             behind = span.last_hash
-        begin = rows[0].seq + base if rows else before
-        good = verified(rows, span.epoch, hash_at(self._connection, begin - 1, base), behind)
-        return [row for row in good if row.seq >= first]
+        previous = hash_at(self._connection, rows[0].seq + base - 1, base) if rows else None
+        return [row for row in verified(rows, span.epoch, previous, behind) if row.seq >= first]
 
     def hash_before(self, seq: int) -> bytes:
         """What the row `seq` must follow in the chain."""

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from loyalty.chain import GENESIS
 from loyalty.wire import SCHEMA, Origin
 from offline_queue.outbox import NewRow, append_row, stamp
-from offline_queue.rows import NOTHING, StoredRow, damaged, hash_at, read, selecting, verified
+from offline_queue.rows import NOTHING, SLACK, StoredRow, damaged, hash_at, in_place, read, selecting, verified
 from offline_queue.transaction import Transaction
 
 SLICE: Final = 50
@@ -19,7 +19,7 @@ SLICE: Final = 50
 
 _OLD_ROWS = selecting("""
 SELECT damaged.seq, outbox.seq - ?, $row FROM outbox LEFT JOIN damaged USING (seq)
-WHERE outbox.seq > ? AND outbox.seq <= ? ORDER BY outbox.seq
+WHERE outbox.seq >= ? ORDER BY outbox.seq LIMIT ?
 """)
 
 
@@ -57,14 +57,19 @@ def _epoch_behind(transaction: Transaction, number: int) -> _Epoch:
 
 def _again(transaction: Transaction, old: _Epoch, after: int, last: int) -> None:
     """Write the rows behind `after` up to `last` again; one that is not there any more is told as damaged."""
-    found = [
-        _read(transaction, each) for each in transaction.connection.execute(_OLD_ROWS, (old.base, after, last + 1))
+    connection, base = transaction.connection, old.base
+    begin = max(after + 1 - SLACK, 0)
+    stored = [
+        _read(transaction, each) for each in connection.execute(_OLD_ROWS, (base, begin, last - begin + 2 * SLACK))
     ]
-    rows = [row for row in found if row.seq + old.base <= last]
-    behind: StoredRow | bytes | None = found[-1] if len(found) > len(rows) and last < old.end else None
+    begin = max(begin, 1)
+    placed = in_place(stored, old.name, begin - base, hash_at(connection, begin - 1, base))
+    found = [row for row in placed if after < row.seq + base <= old.end]
+    rows = [row for row in found if row.seq + base <= last]
+    behind: StoredRow | bytes | None = next((row for row in found if row.seq + base == last + 1), None)
     if last == old.end:
         behind = (transaction.one("SELECT last_hash FROM handover WHERE old_epoch = ?", (old.name,)) or (None,))[0]
-    good = {row.seq: row for row in verified(rows, old.name, hash_at(transaction.connection, after, old.base), behind)}
+    good = {row.seq: row for row in verified(rows, old.name, hash_at(connection, after, base), behind)}
     for seq in range(after - old.base + 1, last - old.base + 1):
         _reissue(transaction, seq + old.base, good.get(seq) or _gone(seq), Origin(old.name, seq))
 

@@ -3,7 +3,8 @@
 The chain is the checksum of each row: hash = SHA-256(previous hash, epoch, seq, kind, at, SHA-256(body)). Where a row does not
 fit its own hash, the row behind it tells which of both the disk has spoiled: it follows either the stored hash, or the one
 that the content gives. So a spoiled hash is put right in passing, and a spoiled content becomes a row of kind `damaged`
-that keeps its place and its hash.
+that keeps its place and its hash. A spoiled number is put right, too: the row still stands where it was written, and its hash
+fits the number that belongs there.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import dataclasses
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 from loyalty.chain import GENESIS, row_hash
@@ -129,6 +131,28 @@ def hash_at(connection: sqlite3.Connection, number: int, base: int) -> bytes | N
         or connection.execute("SELECT pruned_hash FROM queue_state WHERE pruned = ?", (number,)).fetchone()
     )
     return found[0] if found and isinstance(found[0], bytes) and len(found[0]) == HASH else None
+
+
+SLACK: Final = 8
+"""Rows that are read on either side of those that are wanted: a spoiled number on a page leads SQLite to a row beside the
+one that is looked for."""
+
+
+def in_place(rows: Iterable[StoredRow], epoch: str, number: int, previous: bytes | None) -> list[StoredRow]:
+    """The rows as they stand in the file, each with its own number where the disk has spoiled that.
+
+    `number` is what the first one should have, `previous` the hash that it follows, where that is known. One that cannot
+    have the number that it bears, and of which nobody knows the right one, is left out.
+    """
+    found: list[StoredRow] = []
+    for row in rows:
+        if number == 1:
+            previous = GENESIS
+        moved = dataclasses.replace(row, seq=number)
+        wrong = row.seq != number and previous is not None and _hash(previous, epoch, moved) == row.hash
+        found.append(moved if wrong else row)
+        number, previous = found[-1].seq + 1, row.hash
+    return [row for row, after in pairwise(found) if row.seq < after.seq] + found[-1:]
 
 
 def damaged(row: StoredRow) -> StoredRow:

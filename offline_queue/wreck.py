@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,14 +19,16 @@ from loyalty.wire import SCHEMA
 from offline_queue import store
 from offline_queue.errors import QueueDamaged
 from offline_queue.pages import LostTables, find_rows
-from offline_queue.rows import NOTHING, StoredRow, damaged, read, selecting, verified
+from offline_queue.rows import NOTHING, SLACK, StoredRow, damaged, in_place, read, selecting, verified
 from offline_queue.sealing import QueueFile
 
 log = logging.getLogger(__name__)
 
 BATCH: Final = 100
-_ROW = selecting("SELECT outbox.seq, $row FROM outbox WHERE seq BETWEEN ? AND ? ORDER BY seq")
-_OLD_ROW = "SELECT seq, id, kind, at, body, schema, hash, 0, NULL, NULL, NULL FROM outbox WHERE seq BETWEEN ? AND ? ORDER BY seq"
+_ROW = selecting("SELECT outbox.seq, $row FROM outbox WHERE seq >= ? ORDER BY seq LIMIT ?")
+_OLD_ROW = (
+    "SELECT seq, id, kind, at, body, schema, hash, 0, NULL, NULL, NULL FROM outbox WHERE seq >= ? ORDER BY seq LIMIT ?"
+)
 _KEY = (
     "SELECT seq, sale_id, request_hash, receipt, member, answer, sealed_by, job_id FROM sales WHERE seq BETWEEN ? AND ?"
 )
@@ -114,13 +116,22 @@ class Wreck:
             return [], self.counters.last
         name, base, end = self._epoch_of(after + 1)
         last = min(last, end)
-        found = {row[0]: self._read(row, base) for row in self._rows(after, last + 1)}
+        found = {row.seq + base: row for row in self._placed(name, base, after, last)}
         return [self._saved(name, number, good) for number, good in self._judge(found, name, base, after, last)], last
 
     def keys(self, before: int, most: int) -> tuple[list[SavedKey], int]:
         """Keys of sales before a running number, and down to which number they have been looked for; 0 = all."""
         first = max(before - most, 1)
         return [SavedKey(*row) for row in self._keys(first, before - 1)], first if first > 1 else 0
+
+    def _placed(self, epoch: str, base: int, after: int, last: int) -> list[StoredRow]:
+        """The rows behind `after` up to `last`, with some on either side."""
+        begin = max(after - SLACK, 0)
+        stored = [self._read(row, base) for row in self._rows(begin, last + SLACK)]
+        if not self._certain:
+            return stored
+        begin = max(begin, 1)
+        return in_place(stored, epoch, begin - base, GENESIS if begin == base + 1 else None)
 
     def _judge(
         self, found: dict[int, StoredRow], epoch: str, base: int, after: int, last: int
@@ -157,23 +168,25 @@ class Wreck:
     def _rows(self, first: int, last: int) -> list[tuple[Any, ...]]:
         if self._lost is not None:
             return [self._lost.rows[number] for number in range(first, last + 1) if number in self._lost.rows]
-        return self._walk(_OLD_ROW if self._old else _ROW, first, last)
+        statement = _OLD_ROW if self._old else _ROW
+        return self._walk(lambda begin, end: self._ask(statement, (begin, end - begin + 1)), first, last)
 
     def _keys(self, first: int, last: int) -> list[tuple[Any, ...]]:
         if self._lost is not None:
             return [self._lost.keys[number] for number in range(first, last + 1) if number in self._lost.keys]
-        return self._walk(_OLD_KEY if self._old else _KEY, first, last)
+        statement = _OLD_KEY if self._old else _KEY
+        return self._walk(lambda begin, end: self._ask(statement, (begin, end)), first, last)
 
-    def _walk(self, statement: str, first: int, last: int) -> list[tuple[Any, ...]]:
+    def _walk(self, ask: Callable[[int, int], list[tuple[Any, ...]]], first: int, last: int) -> list[tuple[Any, ...]]:
         """All at once, and one by one where that meets a damaged page."""
         try:
-            return self._ask(statement, (first, last))
+            return ask(first, last)
         except (sqlite3.Error, QueueDamaged):
             found = []
             for number in range(first, last + 1):
                 with suppress(sqlite3.Error, QueueDamaged):
-                    found += self._ask(statement, (number, number))
-            return [row for row in found if isinstance(row[0], int) and first <= row[0] <= last]
+                    found += [row for row in ask(number, number) if row[0] == number]
+            return found
 
     def _ask(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with store.translated(self._file.path):

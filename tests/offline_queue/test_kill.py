@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from offline_queue import first_broken
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def sell_until_killed(path: Path, sales: int) -> list[tuple[int, int]]:
     return [(int(seq), int(number)) for seq, number in acknowledged]
 
 
+@pytest.mark.timeout(900)  # with --full, on a busy machine
 def test_every_acknowledged_sale_survives(
     path: Path,
     clock: FixedClock,

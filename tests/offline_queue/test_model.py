@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
@@ -108,6 +109,7 @@ class Till(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
+@pytest.mark.timeout(900)  # with --full, on a busy machine
 def test_the_queue_agrees_with_a_dict(
     start: Callable[..., AbstractContextManager[Running]],
     make_commit: Callable[..., CommitSale],

@@ -34,6 +34,7 @@ def explorer(tmp_path: Path, clock: FixedClock) -> Iterator[Explorer]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.timeout(900)  # with --full, on a busy machine
 @pytest.mark.parametrize("scene", ["sell", "drain", "upgrade", "retention", "long_day"])
 def test_nothing_is_lost(
     explorer: Explorer, scene: str, size: Callable[[int, int], int], proof: Callable[[str], None]

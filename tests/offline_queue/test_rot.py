@@ -16,6 +16,7 @@ from offline_queue import (
     CommitSale,
     Keyring,
     MarkDamaged,
+    NewEpoch,
     Quarantine,
     QueueDamaged,
     QueueFile,
@@ -94,6 +95,43 @@ def test_a_spoiled_hash_is_put_right(filled: Path, ring: Keyring, number: int) -
             assert reader.rows(number, 1) == [good[number - 1]]
             assert reader.rows(number + 1, 2) == good[number : number + 2]
         flip(filled, place + 7)
+
+
+@pytest.mark.parametrize("number", [1, 3, 30, 60])
+def test_a_spoiled_number_is_put_right(
+    filled: Path, ring: Keyring, number: int, clock: FixedClock, start: Start, look_after: Callable[..., None]
+) -> None:
+    """The row stands where it was written, under a number that it never had, and hides or doubles others."""
+    good = rows_of(filled, ring)
+    content, name = filled.read_bytes(), good[number - 1].id.encode()
+    place = (
+        content.rindex(b"\x00\x55", 0, content.index(name)) - 2
+    )  # before the record's header: no seq, 36 letters of id
+    assert content[place] == number
+    for bit in range(7):
+        flip(filled, place, bit)
+        assert rows_of(filled, ring) == good
+        with closing(Reader(QueueFile(filled, ring))) as reader:
+            for first in range(1, 61):
+                assert reader.rows(first, 2) == good[first - 1 : first + 1], f"bit {bit}, rows from {first} on"
+        flip(filled, place, bit)
+    flip(filled, place, 6)
+    spoilt = filled.read_bytes()
+    if number < 60:
+        with start(filled, clock, claim=False, keys=ring) as run:
+            run.queue.submit(NewEpoch("damaged")).result(WAIT)
+            look_after(run, ring)
+            assert content_of(run.reader.rows(1, 100)) == content_of(good), "written again"
+    for name in ("queue.db", "queue.db-wal", "queue.db-shm"):
+        filled.with_name(name).unlink(missing_ok=True)
+    filled.with_name("queue.db.damaged-20261212T080000Z").write_bytes(spoilt)
+    with start(filled, clock, claim=False, keys=ring, opened=open_queue(filled, clock, US, keys=ring)) as run:
+        look_after(run, ring)
+        assert content_of(run.reader.rows(1, 100)) == content_of(good), "taken over"
+
+
+def content_of(rows: list[StoredRow]) -> list[tuple[str, str, bytes]]:
+    return [(row.id, row.kind, row.body) for row in rows]
 
 
 def test_every_flip_inside_a_row_is_found_and_nothing_spoiled_is_sent(
