@@ -136,7 +136,7 @@ class Wreck:
     def _judge(
         self, found: dict[int, StoredRow], epoch: str, base: int, after: int, last: int
     ) -> Iterator[tuple[int, StoredRow]]:
-        previous = found[after].hash if after in found else GENESIS if after == base else None
+        previous = GENESIS if after == base else found[after].hash if after in found else None
         wanted = [row for number, row in sorted(found.items()) if after < number <= last]
         behind: StoredRow | bytes | None = found.get(last + 1)
         if last == self.counters.last:

@@ -314,8 +314,22 @@ def test_rows_of_several_epochs_are_told_apart_in_a_damaged_file(
     with again() as run:
         look_after(run, keys)
         origins = [row.origin for row in run.reader.rows(1, 1000) if row.origin and row.kind == "sale"]
-        assert len(origins) >= 202
+        assert len(origins) == 203
         assert {origin.epoch for origin in origins} == {"epoch-1", second}
+
+
+def test_the_first_row_of_a_later_epoch_is_taken_over_like_any_other(
+    filled: Path, clock: FixedClock, start: Start, again: Again, look_after: Callable[..., None], keys: Keyring
+) -> None:
+    with start(filled, clock, claim=False, keys=keys) as run:
+        run.queue.submit(NewEpoch("fork")).result(WAIT)
+        look_after(run, keys)
+        run.sell(301, 303)
+    overwrite(filled, 0, 100)
+    with again() as run:
+        look_after(run, keys)
+        kinds = [row.kind for row in run.reader.rows(1, 1000)]
+        assert kinds == ["sale"] * 203
 
 
 def test_a_kill_in_the_middle_of_a_salvage_goes_on_with_it(
