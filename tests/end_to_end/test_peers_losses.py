@@ -309,6 +309,7 @@ def _tear(path: Path) -> None:
         file.truncate(path.stat().st_size * 3 // 4 // 4096 * 4096)
 
 
+@pytest.mark.timeout(900)  # with --full, on a busy machine
 def test_vector_26035_a_full_queue_is_not_read_into_memory_at_the_start(
     till: TillFolder, size: Callable[[int, int], int]
 ) -> None:
