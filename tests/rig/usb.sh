@@ -1,5 +1,6 @@
 #!/bin/bash
-# make test-usb: boots a Debian kernel in qemu, plugs USB printers into it that only exist as a program, and prints on them.
+# make test-usb: boots a Debian kernel in qemu, plugs USB scanners and printers into it that only exist as programs, scans
+# and prints.
 #
 # Needs root and debootstrap for the disk image, and qemu; no KVM, no hardware, no module of this machine's own kernel.
 # The image is kept for the next run (see rig.sh, about 2 GB); each run boots it without writing to it.
@@ -12,5 +13,5 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=/dev/null
 . tests/rig/qemu.sh
 
-prepare_qemu tests/rig/usb/guest install/linux/tillmate.service
-"$BIN/pytest" tests/rig/usb/printing.py --timeout 300 "$@"
+prepare_qemu tests/rig/usb/guest install/linux/tillmate.service install/linux/60-tillmate.rules
+"$BIN/pytest" tests/rig/usb/scanning.py tests/rig/usb/printing.py --timeout 300 "$@"

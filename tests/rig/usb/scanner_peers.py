@@ -14,11 +14,12 @@ VENDOR = 0x0C2E  # Honeywell: its HID POS scanners are in the product's udev rul
 numbers = itertools.count(1)
 
 
-@dataclass
+@dataclass(eq=False)
 class Scanner:
     """One emulated scanner; it stays in the machine and can be plugged in and out."""
 
     machine: Machine
+    until: Until
     name: str
     kind: str
     product: int
@@ -42,9 +43,18 @@ class Scanner:
         """How many pieces the code has."""
         return int(self.do("scan", code=code.hex(), **how))
 
+    def break_off(self, code: bytes, pieces: int) -> None:
+        """Pulled out in the middle of a code."""
+        self.do("break_off", code=code.hex(), pieces=pieces)
+
     def last(self, what: str) -> float:
         """When that happened last."""
         return max(at for at, event, _ in self.do("look")["journal"] if event == what)
+
+    @property
+    def was_woken(self) -> bool:
+        """Whether it was told to speak."""
+        return [0x03FE, "fe01"] in [value for _, event, value in self.do("look")["journal"] if event == "set_report"]
 
     @property
     def names(self) -> dict[str, object]:
@@ -52,10 +62,28 @@ class Scanner:
         return {"vendor": f"{VENDOR:04x}", "product": f"{self.product:04x}"}
 
     @property
-    def nodes(self) -> list[tuple[str, str]]:
-        """Its nodes, and where it is plugged in."""
-        folder = {"keyboard": "input", "serial": "tty"}.get(self.kind, "hidraw")
-        begin = {"keyboard": "event", "serial": "ttyACM"}.get(self.kind, "hidraw")
+    def nodes(self) -> list[str]:
+        """The nodes of its kind that scanners have now."""
+        return [node for node, _ in self._known()]
+
+    def given(self) -> float:
+        """When its node was given to the service."""
+        folder = "/dev/input" if self.kind == "keyboard" else "/dev"
+        return float(self.machine.ask("given", node=f"{folder}/{self.nodes[0]}"))
+
+    @property
+    def ports(self) -> list[str]:
+        """Where scanners of its model are plugged in."""
+        return [port for _, port in self._known()]
+
+    def until_known(self, number: int = 1) -> None:
+        """Wait until the system has so many of its model."""
+        self.until(f"{number} of {self.name}", lambda: len(self._known()) == number)
+
+    def _known(self) -> list[tuple[str, str]]:
+        folder, begin = {"keyboard": ("input", "event"), "serial": ("tty", "ttyACM")}.get(
+            self.kind, ("hidraw", "hidraw")
+        )
         listed = [each.split(" ") for each in self.machine.ask("nodes_of", folder=folder)]
         return [
             (node, port)
@@ -64,16 +92,38 @@ class Scanner:
         ]
 
 
-class Desk:
-    """A process of the product that reads scanners, in the sandbox of the unit."""
+class Process:
+    """One of the product, in the sandbox of the unit."""
 
-    def __init__(self, machine: Machine, until: Until, *tables: dict[str, object]) -> None:
+    def __init__(self, machine: Machine, until: Until, program: str) -> None:
         self.machine, self.until, self.name = machine, until, f"scan{next(numbers)}"
-        self.names = [str(table["name"]) for table in tables]
-        machine.ask("start_desk", desk=self.name, tables=tables)
+        machine.ask("start_desk", desk=self.name, program=program)
 
     def ask(self, do: str, /, **args: Json) -> Json:
         return self.machine.ask("desk", desk=self.name, do=do, **args)
+
+    def log(self) -> str:
+        """The last of it."""
+        return str(self.machine.ask("log_of", desk=self.name))
+
+    def stop(self) -> None:
+        """All scanners are given back."""
+        self.ask("stop")
+
+    def end(self) -> str:
+        """Its log."""
+        return str(self.machine.ask("end_desk", desk=self.name))
+
+
+class Desk(Process):
+    """Reads scanners."""
+
+    def __init__(self, machine: Machine, until: Until) -> None:
+        super().__init__(machine, until, "scanner_desk.py")
+
+    def begin(self, *tables: dict[str, object]) -> None:
+        """With these, and nothing of those before."""
+        self.ask("begin", tables=tables)
 
     def scans(self, name: str | None = None) -> list[tuple[bytes, bool]]:
         """What was read, and whether it was but half a code."""
@@ -100,11 +150,39 @@ class Desk:
             if (scanner, said) == (name, code) and at >= since
         )
 
-    def is_up(self, name: str, within: float = 30.0) -> None:
-        self.until(f"{name} is up", lambda: self.says(name) == "", within, lambda: self.ask("state")["changes"])
+    def is_up(self, name: str) -> None:
+        self.until(f"{name} is up", lambda: self.says(name) == "", 60, self.log)
 
     def is_down(self, name: str, code: str = "device_gone") -> None:
-        self.until(f"{name} is down", lambda: self.says(name) == code, show=lambda: self.ask("state")["changes"])
+        self.until(f"{name} is down", lambda: self.says(name) == code, 60, self.log)
 
-    def end(self) -> str:
-        return str(self.machine.ask("end_desk", desk=self.name))
+    def forget(self) -> None:
+        """What was read so far."""
+        self.ask("forget")
+
+    def hold(self) -> None:
+        """Whoever takes the scans is busy with one."""
+        self.ask("hold")
+
+    def release(self) -> None:
+        """He goes on."""
+        self.ask("release")
+
+
+class Shop(Process):
+    """A whole agent with a till for each scanner; its server is slow."""
+
+    def __init__(self, machine: Machine, until: Until) -> None:
+        super().__init__(machine, until, "scanner_shop.py")
+
+    def begin(self, members: dict[Scanner, list[bytes]], *tables: dict[str, object]) -> None:
+        """With members who have these cards."""
+        self.ask("begin", tables=tables, cards=[card.decode() for cards in members.values() for card in cards])
+
+    def is_up(self, *scanners: Scanner) -> None:
+        ready = dict.fromkeys((each.name for each in scanners), "ok")
+        self.until("all scanners", lambda: self.ask("state")["scanners"] == ready, 60, self.log)
+
+    def greeted(self, scanner: Scanner) -> list[str]:
+        """Whom the page of its till has greeted, in order."""
+        return list(self.ask("state")["greeted"][scanner.name])

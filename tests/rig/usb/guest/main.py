@@ -126,7 +126,9 @@ def main() -> None:
         while True:
             *requests, pending = (pending + port.read(65536)).split(b"\n")
             for line in requests:
-                port.write(json.dumps(answer(bench, json.loads(line))).encode() + b"\n")
+                reply = json.dumps(answer(bench, json.loads(line))).encode() + b"\n"
+                while reply:  # the port takes 32 KiB at a time
+                    reply = reply[port.write(reply) or 0 :]
 
 
 def answer(bench: Bench, request: dict[str, Any]) -> dict[str, object]:

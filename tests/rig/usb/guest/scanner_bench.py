@@ -7,6 +7,8 @@ import os
 import select
 import struct
 import subprocess
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,11 @@ _EVENT = struct.Struct("llHHi")
 class Desk:
     """A process with scanners, asked over its standard input and output."""
 
-    def __init__(self, name: str, tables: list[dict[str, object]]) -> None:
+    def __init__(self, name: str, program: str) -> None:
         from main import in_the_sandbox
 
         self._log = LOGS / f"desk-{name}.log"
-        command = [*in_the_sandbox(f"desk-{name}"), "python3", "-P", "/mnt/guest/scanner_desk.py", json.dumps(tables)]
+        command = [*in_the_sandbox(f"desk-{name}"), "python3", "-P", f"/mnt/guest/{program}"]
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
@@ -43,12 +45,16 @@ class Desk:
             raise RuntimeError("the desk has ended:\n" + self._log.read_text()[-3000:])
         return json.loads(line)["result"]
 
+    def log(self) -> str:
+        """What it logged so far."""
+        return self._log.read_text()
+
     def end(self) -> str:
         """Let it end by itself; what it logged."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(30)
-        return self._log.read_text()
+        return self.log()
 
 
 class ScannerBench:
@@ -57,6 +63,7 @@ class ScannerBench:
     def __init__(self) -> None:
         self._scanners: dict[str, UsbScanner] = {}
         self._desks: dict[str, Desk] = {}
+        self._tick = threading.Event()  # never set
 
     def allow_scanners(self) -> None:
         """Install the product's udev rules."""
@@ -76,13 +83,31 @@ class ScannerBench:
         """Call a method of a scanner."""
         return getattr(self._scanners[scanner], do)(**args)
 
-    def start_desk(self, desk: str, tables: list[dict[str, object]]) -> None:
-        """Begin a process; `tables` as in config.toml."""
-        self._desks[desk] = Desk(desk, tables)
+    def scan_together(self, codes: dict[str, list[str]], gap: float) -> None:
+        """Each scanner all its codes, with so many seconds between them, all scanners at once."""
+
+        def use(scanner: UsbScanner, mine: list[str]) -> None:
+            for code in mine:
+                scanner.scan(code)
+                self._tick.wait(gap)
+
+        cashiers = [threading.Thread(target=use, args=(self._scanners[name], mine)) for name, mine in codes.items()]
+        for each in cashiers:
+            each.start()
+        for each in cashiers:
+            each.join()
+
+    def start_desk(self, desk: str, program: str) -> None:
+        """Begin such a process: scanner_desk.py or scanner_shop.py."""
+        self._desks[desk] = Desk(desk, program)
 
     def desk(self, desk: str, **request: Json) -> Json:
         """Ask such a process."""
         return self._desks[desk].ask(request)
+
+    def log_of(self, desk: str) -> str:
+        """What it logged last."""
+        return self._desks[desk].log()[-2000:]
 
     def end_desk(self, desk: str) -> str:
         """Wait for its end; what it logged."""
@@ -99,11 +124,20 @@ class ScannerBench:
 
     def nodes_of(self, folder: str) -> list[str]:
         """The nodes in a folder of /dev, with the numbers of what is behind them."""
-        found = []
-        for node in sorted(Path(f"/sys/class/{folder}").iterdir()):
-            place = (node / "device").resolve()
-            for each in (place, *place.parents):
-                if (each / "idProduct").exists():
-                    found.append(f"{node.name} {(each / 'idProduct').read_text().strip()} {each.name}")
-                    break
-        return found
+        return [told for node in sorted(Path(f"/sys/class/{folder}").iterdir()) if (told := _told_of(node))]
+
+    def given(self, node: str) -> float:
+        """When udev gave that node to its group."""
+        since = time.clock_gettime(time.CLOCK_REALTIME) - Path(node).stat().st_ctime
+        return time.monotonic() - since
+
+
+def _told_of(node: Path) -> str:
+    place = (node / "device").resolve()
+    try:
+        for each in (place, *place.parents):
+            if (each / "idProduct").exists():
+                return f"{node.name} {(each / 'idProduct').read_text().strip()} {each.name}"
+    except OSError:  # unplugged this moment
+        return ""
+    return ""

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 
-from scanner_reports import Form, keyboard_reports
+from scanner_reports import WAKE, Form, keyboard_reports
 from usbip import DONE, STALL, Cable, Unlink, Urb
 
 IN, DATA_IN, DATA_OUT, NOTIFY = 0x81, 0x82, 0x03, 0x84
@@ -71,6 +71,16 @@ class UsbScanner:
                 self._pump()
             self._tick.wait(pace)
         return len(pieces)
+
+    def break_off(self, code: str, pieces: int) -> None:
+        """Pull the cable out when the host has read so many pieces of a code."""
+        for piece in self.pieces(bytes.fromhex(code))[:pieces]:
+            with self._lock:
+                self._typed.append(piece)
+                self._pump()
+        while self.look()["waiting"]:
+            self._tick.wait(0.001)
+        self.pull()
 
     def look(self) -> dict[str, object]:
         """All that there is to know."""
@@ -169,9 +179,10 @@ class HidScanner(UsbScanner):
     def __init__(self, name: str, vendor: int, product: int, serial: str, form: Form) -> None:
         super().__init__(name, vendor, product, serial)
         self.form = form
+        self._asleep = form.wakes
         interface = struct.pack("<9B", 9, 4, 0, 0, 1, 3, form.boots, form.boots, 0)
         about = struct.pack("<BBHBBBH", 9, _HID, 0x0111, 0, 1, _REPORT_DESCRIPTOR, len(form.descriptor))
-        point = struct.pack("<4BHB", 7, 5, IN, 3, max(form.size, 8), 1)
+        point = struct.pack("<4BHB", 7, 5, IN, 3, min(max(form.size, 8), PACKET), 1)
         self.configuration = interface + about + point
 
     def pieces(self, code: bytes) -> list[bytes]:
@@ -181,7 +192,17 @@ class HidScanner(UsbScanner):
         kind, request, value, _, _ = setup
         if request == _SET_REPORT and kind == 0x21:
             self._note("set_report", [value, data.hex()])
+            self._asleep = self._asleep and data != bytes([WAKE, 1])
         return b"" if not kind & 0x80 else bytes(self.form.size)
+
+    def _pump(self) -> None:
+        if self._asleep:
+            self._typed.clear()
+        super()._pump()
+
+    def _unplugged(self) -> None:
+        super()._unplugged()
+        self._asleep = self.form.wakes
 
     def _control(self, setup: tuple[int, ...], data: bytes) -> bytes | None:
         kind, request, value, _, length = setup

@@ -17,6 +17,7 @@ _SIGNS |= {"\r": 0x28, "\t": 0x2B, " ": 0x2C, "-": 0x2D, "=": 0x2E, "[": 0x2F, "
 _SIGNS |= {";": 0x33, "'": 0x34, "`": 0x35, ",": 0x36, ".": 0x37, "/": 0x38}
 _SHIFTED = dict(zip('!@#$%^&*()_+{}|:"~<>?', "1234567890-=[]\\;'`,./", strict=True))
 _F8 = 0x41
+WAKE = 254
 F8_FOR_GS = 0xFF  # in a code: GS as F8; 0x1D is Ctrl+]
 
 
@@ -80,7 +81,7 @@ class Form:
 
     def _report(self, part: bytes, *, more: bool) -> bytes:
         number = bytes([self.number]) if self.number else b""
-        count = len(part).to_bytes(self.count, "little")
+        count = len(part).to_bytes(self.count, "little") if self.count else b""
         body = self.aim.encode() + part.ljust(self.data, b"\0")
         body = body + count if self.count_last else count + body
         return number + body + bytes(self.reserved) + bytes([more])
