@@ -22,6 +22,8 @@ class Situation:
         self._lock = threading.Lock()
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._facts = Facts()
+        self._programme: Programme | None = None  # as it was published
+        self._redemption = True
         self.identity: Identity | None = None
         if identity is not None:
             self.on_claimed(identity)
@@ -51,8 +53,22 @@ class Situation:
     def on_programme(self, programme: Programme) -> None:
         """Another programme is in force."""
         with self._lock:
-            self._facts = replace(self._facts, programme=programme)
+            self._programme = programme
+            self._facts = replace(self._facts, programme=self._usable())
         self._tell()
+
+    def on_redemption(self, allowed: bool) -> None:
+        """Points may be taken as payment from now on, or not."""
+        with self._lock:
+            self._redemption = allowed
+            self._facts = replace(self._facts, programme=self._usable())
+        self._tell()
+
+    def _usable(self) -> Programme | None:
+        """The programme as the tills may use it: one that is stopped redeems nothing and earns as ever."""
+        if self._programme is None or self._redemption:
+            return self._programme
+        return replace(self._programme, redeem=None)
 
     def on_members(self) -> None:
         """The replica has taken over what the server says of some members."""

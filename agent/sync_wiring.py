@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,15 @@ from agent import identity
 from agent.clock import Clock
 from agent.config import Server
 from agent.identity import Identity
+from agent.redemption import Redemption
 from agent.situation import Situation
 from agent.status import Status
 from agent.sync import Claimant, Client, Drain, Feed, Listeners, Patience, Report, make_session
 from agent.sync.claim import note_epoch
 from agent.sync.retry import Bell
 from agent.sync.server_clock import ServerClock
+from agent.views import Health
+from loyalty.wire import Heartbeat, HeartbeatReply
 from offline_queue import Queue, Reader, Replica
 
 
@@ -77,6 +80,12 @@ def make_sync(parts: SyncParts) -> Sync:
         situation.on_claimed(device)
         drain.identified(device)
 
+    on_commands = _kill_switch(parts)
+
+    def on_heartbeat(beat: Heartbeat, reply: HeartbeatReply) -> None:
+        on_commands(reply.commands)
+        drain.heard(beat, reply)
+
     feed = Feed(
         folder=parts.folder,
         claimant=Claimant(folder=parts.folder, code=parts.server.claim_code, server=connect(None), writer=queue),
@@ -84,7 +93,7 @@ def make_sync(parts: SyncParts) -> Sync:
         open_reader=parts.open_reader,
         connect=connect,
         listeners=Listeners(
-            on_claimed, situation.on_programme, situation.on_members, drain.heard, lambda: _devices(parts.status)
+            on_claimed, situation.on_programme, situation.on_members, on_heartbeat, lambda: _devices(parts.status)
         ),
         report=report,
         clock=clock,
@@ -95,6 +104,25 @@ def make_sync(parts: SyncParts) -> Sync:
     report.when_recovered(lambda _: feed.wake())
     report.when_recovered(drain.recovered)
     return Sync(feed, drain, report)
+
+
+def _kill_switch(parts: SyncParts) -> Callable[[Collection[str]], None]:
+    """Let the tills take no points while the server says so; returns who hears the commands of each heartbeat."""
+    redemption = Redemption(parts.folder)
+
+    def show() -> None:
+        parts.situation.on_redemption(redemption.allowed)
+        state: Health = "ok" if redemption.allowed else "warning"
+        word = "allowed" if redemption.allowed else "stopped"
+        parts.status.set("programme", "redemption", state, f"status.programme.redemption_{word}")
+
+    def hear(commands: Collection[str]) -> None:
+        if redemption.said("stop_redemption" not in commands):
+            show()
+
+    if not redemption.allowed:
+        show()
+    return hear
 
 
 def _devices(status: Status) -> Mapping[str, str]:
