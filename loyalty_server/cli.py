@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
@@ -24,7 +24,7 @@ from starlette.types import ASGIApp
 
 from loyalty.errors import TillmateError
 from loyalty.programme import ProgrammeError
-from loyalty_server import setup
+from loyalty_server import setup, verify
 from loyalty_server.app import make_app
 from loyalty_server.clock import SystemClock
 from loyalty_server.devices import new_code, new_code_for, revoke
@@ -32,6 +32,7 @@ from loyalty_server.edge import Server, names_of, receipt_address
 from loyalty_server.enrolment.gateway import load_gateway
 from loyalty_server.enrolment.sender import ConsoleSender, Sender
 from loyalty_server.enrolment.wording import Wordings
+from loyalty_server.expiry import due, expire
 from loyalty_server.folder import DataFolder, NotInitialised
 from loyalty_server.keys import Keys
 from loyalty_server.ledger import differences, write_csv
@@ -231,6 +232,53 @@ def ledger_csv(data: Path, file: Path) -> None:
     click.echo(f"written lines={lines} file={file}")
     if wrong:
         _fail(f"{len(wrong)} balances differ from the sum of their entries", 1)
+
+
+@main.command("expire")
+@data_option
+def expire_points(data: Path) -> None:
+    """Book points that have burnt, and flag returns whose sale has not come in 35 days. May be run at any time, again."""
+    with _opened(DataFolder(data)) as (database, _), _refusals():
+        now = SystemClock().now()
+        with database.reading() as connection:
+            members = due(connection, now)
+        with _progress("expire", members) as said:
+            done = expire(database, now, said)
+    click.echo(f"expired members={done.members} points={done.points} returns_without_sale={done.waiting}")
+
+
+@main.command("verify")
+@data_option
+@click.option("--audit", type=click.IntRange(min=1), metavar="N", help="Ask the engine again for one in N sales.")
+def verify_ledger(data: Path, audit: int | None) -> None:
+    """Hold the ledger against itself: balances, entries, lots, receipts, chains; exit 1 and name whatever differs."""
+    with _opened(DataFolder(data)) as (database, _), _refusals():
+        with database.reading() as connection, _progress("verify", verify.count_of(connection)) as said:
+            found = list(verify.differences(connection, said))
+        asked = 0
+        if audit is not None:
+            with database.writing() as connection:
+                asked, odd = verify.audit(connection, audit, SystemClock().now())
+            found += odd
+    for each in found:
+        click.echo(f"{each.kind}={each.name} {each.detail}")
+    click.echo(f"verified differences={len(found)}" + (f" sales_asked_again={asked}" if audit is not None else ""))
+    if found:
+        _fail(f"{len(found)} things differ", 1)
+
+
+@contextmanager
+def _progress(name: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar for people; nothing where nobody looks."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # only for who looks, never by `run`
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task(name, total=total)
+        yield lambda count: bar.advance(task, count)
 
 
 @contextmanager

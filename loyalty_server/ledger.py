@@ -10,20 +10,20 @@ import csv
 import uuid
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
-from sqlalchemy import Connection, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, Result, Row, Table, and_, func, select, update
 
 from loyalty.ledger import EntryKind
 from loyalty_server.slips import Name
 from loyalty_server.storage.statements import append
-from loyalty_server.storage.tables import RECEIPT, ledger, members, receipts
+from loyalty_server.storage.tables import RECEIPT, ledger, members, receipts, returns
 
 COLUMNS = (
     "kind", "points", "member", "total", "pay", "store", "till", "business_day", "shift", "number",
     "at", "booked_at", "row_id", "device", "epoch", "seq",
 )  # fmt: skip
-"""Columns of the CSV file, one line an entry; a receipt without entries has one line without a kind."""
+"""Columns of the CSV file, one line an entry; a receipt or return without entries has one line without a kind."""
 
 
 ENTRY_COLUMNS = (
@@ -91,7 +91,7 @@ def differences(connection: Connection) -> list[tuple[str, int, int]]:
 
 
 def write_csv(connection: Connection, file: TextIO) -> int:
-    """Write every entry and every receipt, oldest first; return the number of lines. No card, phone or token in it."""
+    """Write every entry, every receipt and every return, oldest first; return the number of lines. No card, phone or token in it."""
     out = csv.writer(file)
     out.writerow(COLUMNS)
     count = 0
@@ -102,18 +102,35 @@ def write_csv(connection: Connection, file: TextIO) -> int:
 
 
 def _lines(connection: Connection) -> Iterator[tuple[object, ...]]:
-    same = and_(*(ledger.c[name] == receipts.c[name] for name in RECEIPT))
-    of_receipts = select(receipts, ledger.c.kind, ledger.c.points, ledger.c.booked_at, ledger.c.member.label("owner"))
-    by_time = of_receipts.select_from(receipts.outerjoin(ledger, same))
-    by_time = by_time.order_by(receipts.c.at, receipts.c.device, receipts.c.epoch, receipts.c.seq)
     others = select(ledger).where(ledger.c.number.is_(None)).order_by(ledger.c.id)
     for row in connection.execute(others):
         at, booked = row.at.isoformat(), row.booked_at.isoformat()
         yield (row.kind, row.points, row.member, *[""] * 7, at, booked, row.row_id, "", "", "")
-    for row in connection.execute(by_time.order_by(ledger.c.id)):
-        booked = row.booked_at or row.received_at
-        yield (
-            row.kind or "", row.points or 0, row.owner or "", row.total, row.pay, row.store, row.till,
-            row.business_day.isoformat(), row.shift, row.number, row.at.isoformat(), booked.isoformat(), row.row_id,
-            row.device, row.epoch, row.seq,
-        )  # fmt: skip
+    same = and_(*(ledger.c[name] == receipts.c[name] for name in RECEIPT), ledger.c.kind.in_(_OF_SALES))
+    for row in _with_entries(connection, receipts, same):
+        yield _line_of(row, row.total, row.pay)
+    for row in _with_entries(connection, returns, and_(ledger.c.row_id == returns.c.row_id, ledger.c.kind.in_(_BACK))):
+        yield _line_of(row, "", -row.refund)
+
+
+_OF_SALES = ("earn", "redeem")
+_BACK = ("return_redeem", "return_earn", "adjust")
+
+
+def _with_entries(connection: Connection, table: Table, same: ColumnElement[bool]) -> Result[Any]:
+    """Each line of a table with each entry of its own, or with none."""
+    both = select(
+        table, ledger.c.kind.label("entry"), ledger.c.points, ledger.c.booked_at, ledger.c.member.label("owner")
+    )
+    ordered = both.select_from(table.outerjoin(ledger, same))
+    ordered = ordered.order_by(table.c.at, table.c.device, table.c.epoch, table.c.seq, ledger.c.id)
+    return connection.execute(ordered)
+
+
+def _line_of(row: Row[Any], total: object, pay: object) -> tuple[object, ...]:
+    booked = row.booked_at or row.received_at
+    return (
+        row.entry or "", row.points or 0, row.owner or "", total, pay, row.store, row.till,
+        row.business_day.isoformat(), row.shift, row.number, row.at.isoformat(), booked.isoformat(), row.row_id,
+        row.device, row.epoch, row.seq,
+    )  # fmt: skip

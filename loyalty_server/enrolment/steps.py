@@ -23,7 +23,7 @@ from loyalty_server.keys import Keys
 from loyalty_server.ledger import sum_of
 from loyalty_server.members import add_member, balance_of, first_card, give_new_card, member_of_phone
 from loyalty_server.programmes import programme_in_force
-from loyalty_server.sales import claim_receipt, receipt_of_token
+from loyalty_server.sales import claim_receipt, receipt_of_token, tills_of
 from loyalty_server.storage.tables import attempts, consents, tokens
 from loyalty_server.tokens import Token, lock_token, recognise, use
 
@@ -144,6 +144,9 @@ def confirm(
     channel: Channel = "receipt_qr",
 ) -> Card | Wrong | Closed:
     """Check the code and, when it is right, make or find the member and give him the receipt's points."""
+    device = find_by_number(connection, token.device_number)
+    if device is not None:
+        tills_of(connection, device.store)  # nobody settles a return of the receipt meanwhile
     line = lock_token(connection, token.id)
     tried = select(attempts).where(attempts.c.id == attempt, attempts.c.token == token.id).with_for_update()
     found = connection.execute(tried).one_or_none()

@@ -1,0 +1,188 @@
+"""The whole ledger held against itself: what must be equal, whatever happened. Nothing is changed but flags of the audit.
+
+balances    members.balance = the sum of the entries = the lots without the debt, and the lots are those that the
+            entries make
+receipts    each receipt of a member has the entries that were printed on it
+chains      the rows of each queue are numbered without a hole and follow each other by their hashes
+audit       the engine says again what the till printed, for a sample of the sales
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, FromClause, Row, and_, func, select
+
+from loyalty.chain import GENESIS, row_hash
+from loyalty.engine import quote
+from loyalty.programme import Programme
+from loyalty.quote import Quote
+from loyalty.wire import Sale
+from loyalty_server.flags import COLUMNS
+from loyalty_server.lots import account_of, pasts_of
+from loyalty_server.members import state_of
+from loyalty_server.programmes import of_revisions
+from loyalty_server.storage import tables
+from loyalty_server.storage.statements import append
+from loyalty_server.storage.tables import RECEIPT
+
+SLICE = 500
+_COMPARED = (
+    "total", "discount", "line_discounts", "redeemed", "line_redeemed", "pay", "earned", "stamps_after", "coupons_used",
+    "tier_after",
+)  # fmt: skip
+
+Said = Callable[[int], None]
+
+
+class Difference(NamedTuple):
+    """Something that is not as it must be: what, whose, and how."""
+
+    kind: str
+    name: str
+    detail: str
+
+
+def count_of(connection: Connection) -> int:
+    """Return how much there is to look at: members, receipts and queues."""
+    parts = (tables.members, tables.receipts, tables.epochs)
+    return sum(int(connection.execute(select(func.count()).select_from(part)).scalar_one()) for part in parts)
+
+
+def differences(connection: Connection, said: Said) -> Iterator[Difference]:
+    """Find what does not fit; `said` is told how many were looked at."""
+    yield from _balances(connection, said)
+    yield from _receipts(connection, said)
+    yield from _chains(connection, said)
+
+
+def audit(connection: Connection, one_in: int, now: datetime) -> tuple[int, list[Difference]]:
+    """Ask the engine again for one in so many sales, the same ones each time; return how many, and those that differ.
+
+    What differs is flagged once.
+    """
+    asked, found, lines = 0, [], {}
+    programmes: dict[int, Programme | None] = {}
+    for row in connection.execute(select(tables.receipts), execution_options={"yield_per": SLICE}):
+        if int(row.body_sha256[:8], 16) % one_in == 0:
+            asked += 1
+            difference = _asked_again(connection, row, programmes, now)
+            if difference is not None:
+                found.append(difference)
+                detail = difference.detail
+                lines[row.row_id] = (now, "quote_differs", row.device, row.row_id, row.till, row.member, detail)
+    told = select(tables.flags.c.row_id).where(tables.flags.c.kind == "quote_differs")
+    known = set(connection.execute(told).scalars())
+    append(connection, tables.flags, COLUMNS, [line for row_id, line in lines.items() if row_id not in known])
+    return asked, found
+
+
+def _balances(connection: Connection, said: Said) -> Iterator[Difference]:
+    last = ""
+    while True:
+        after = select(tables.members).where(tables.members.c.id > last).order_by(tables.members.c.id).limit(SLICE)
+        page = connection.execute(after).all()
+        if not page:
+            return
+        last = page[-1].id
+        pasts = pasts_of(connection, [row.id for row in page])
+        for row in page:
+            past, state = pasts[row.id], state_of(row)
+            if row.balance != past.balance:
+                yield Difference("balance", row.id, f"balance={row.balance} entries={past.balance}")
+            elif row.lots_at is not None and (past.corrections or past.standing != (state.lots or ())):
+                yield Difference("lots", row.id, f"lots={_sums(state.lots)} entries={_sums(past.standing)}")
+            elif row.lots_at is not None and account_of(state).debt < 0:
+                yield Difference("lots", row.id, f"lots={_sums(state.lots)} balance={row.balance}")
+        said(len(page))
+
+
+def _sums(lots: tuple[object, ...] | None) -> str:
+    return msgspec.json.encode(lots or ()).decode()
+
+
+def _receipts(connection: Connection, said: Said) -> Iterator[Difference]:
+    """One picture is enough for sums: entries of a receipt by kind, beside what was printed on it."""
+    entry = tables.ledger.c
+    same = and_(*(entry[part] == tables.receipts.c[part] for part in RECEIPT), entry.kind.in_(("earn", "redeem")))
+    moved = func.coalesce(func.sum(entry.points), 0)
+    joined = tables.receipts.outerjoin(tables.ledger, same)
+    key = [tables.receipts.c[part] for part in RECEIPT]
+    sums = select(*key, tables.receipts.c.body, tables.receipts.c.member, moved.label("moved")).select_from(joined)
+    for row in connection.execute(sums.group_by(*key), execution_options={"yield_per": SLICE}):
+        printed = msgspec.json.decode(row.body, type=_Printed).quote
+        wanted = printed.earned - printed.redeemed if row.member is not None else 0
+        if row.moved != wanted:
+            yield Difference(
+                "receipt", "/".join(map(str, row[: len(RECEIPT)])), f"entries={row.moved} printed={wanted}"
+            )
+        said(1)
+
+
+def _chains(connection: Connection, said: Said) -> Iterator[Difference]:
+    for epoch in connection.execute(select(tables.epochs)).all():
+        wrong = _chain(connection, epoch)
+        if wrong:
+            yield Difference("chain", f"{epoch.device}/{epoch.epoch}", wrong)
+        said(1)
+
+
+def _chain(connection: Connection, epoch: Row[tuple[object, ...]]) -> str:
+    """Why the rows of a queue are no chain. Rows whose body is not kept, because they were not booked, are taken as told."""
+    rows = tables.rows
+    source: FromClause = rows
+    for table in (tables.receipts, tables.returns):
+        body = and_(table.c.row_id == rows.c.id, table.c.epoch == rows.c.epoch, table.c.seq == rows.c.seq)
+        source = source.outerjoin(table, body)
+    kept = func.coalesce(tables.receipts.c.body, tables.returns.c.body)
+    of_epoch = select(rows, kept.label("body")).select_from(source)
+    of_epoch = of_epoch.where(rows.c.device == epoch.device, rows.c.epoch == epoch.epoch).order_by(rows.c.seq)
+    last, number = GENESIS.hex(), 0
+    for row in connection.execute(of_epoch, execution_options={"yield_per": SLICE}):
+        number += 1
+        if row.seq != number:
+            return f"row {number} is missing"
+        if row.body is not None and _hash(last, row) != row.hash:
+            return f"row {number} does not follow the one before it"
+        last = row.hash
+    if (number, last) != (epoch.last_seq, epoch.last_hash):
+        return f"ends at row {number} instead of {epoch.last_seq}"
+    return ""
+
+
+def _hash(last: str, row: Row[tuple[object, ...]]) -> str:
+    return row_hash(bytes.fromhex(last), row.epoch, row.seq, row.kind, row.at, row.body.encode()).hex()
+
+
+class _Numbers(msgspec.Struct, frozen=True):
+    earned: int
+    redeemed: int
+
+
+class _Printed(msgspec.Struct, frozen=True):
+    """As much of a sale as the sums need."""
+
+    quote: _Numbers
+
+
+def _asked_again(
+    connection: Connection, row: Row[tuple[object, ...]], programmes: dict[int, Programme | None], now: datetime
+) -> Difference | None:
+    sale = msgspec.json.decode(row.body, type=Sale)
+    revision = sale.quote.programme_revision
+    if revision not in programmes:
+        programmes[revision] = of_revisions(connection, [revision], now).get(revision)
+    programme, name = programmes[revision], "/".join(str(getattr(row, part)) for part in RECEIPT)
+    if programme is None:
+        return Difference("quote", name, f"revision {revision} is not known")
+    said = quote(
+        programme, sale.member_state, sale.basket, row.at, sale.quote.redeemed, sale.offline, sale.receipt.store
+    )
+    if not isinstance(said, Quote):
+        return Difference("quote", name, f"refused: {said.code}")
+    wrong = [each for each in _COMPARED if getattr(said, each) != getattr(sale.quote, each)]
+    detail = " ".join(f"{each}={getattr(sale.quote, each)}/{getattr(said, each)}" for each in wrong)
+    return Difference("quote", name, f"printed/engine {detail}") if wrong else None
