@@ -86,6 +86,9 @@ def _settled(postings: Iterable[Posting]) -> list[Posting]:
 
 
 def _posted(account: Account, posting: Posting, sale: _Sale) -> Account:
+    """A time is kept in UTC, so that the same lot is the same in every way."""
+    if posting.expires_at is not None:
+        posting = posting._replace(expires_at=posting.expires_at.astimezone(UTC))
     if posting.kind == "return_redeem":
         return _given_back(account, posting, sale)
     lot = lot_of(posting.expires_at) if posting.points > 0 or posting.kind == "return_earn" else ""

@@ -9,7 +9,7 @@ audit       the engine says again what the till printed, for a sample of the sal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ from loyalty_server.storage.statements import append
 from loyalty_server.storage.tables import RECEIPT
 
 SLICE = 500
+_STREAMED = {"yield_per": SLICE}
 _COMPARED = (
     "total", "discount", "line_discounts", "redeemed", "line_redeemed", "pay", "earned", "stamps_after", "coupons_used",
     "tier_after",
@@ -66,8 +67,10 @@ def audit(connection: Connection, one_in: int, now: datetime) -> tuple[int, list
     """
     asked, found, lines = 0, [], {}
     programmes: dict[int, Programme | None] = {}
-    for row in connection.execute(select(tables.receipts), execution_options={"yield_per": SLICE}):
-        if int(row.body_sha256[:8], 16) % one_in == 0:
+    with connection.execute(select(tables.receipts), execution_options=_STREAMED) as rows:
+        for row in rows:
+            if int(row.body_sha256[:8], 16) % one_in:
+                continue
             asked += 1
             difference = _asked_again(connection, row, programmes, now)
             if difference is not None:
@@ -112,14 +115,14 @@ def _receipts(connection: Connection, said: Said) -> Iterator[Difference]:
     joined = tables.receipts.outerjoin(tables.ledger, same)
     key = [tables.receipts.c[part] for part in RECEIPT]
     sums = select(*key, tables.receipts.c.body, tables.receipts.c.member, moved.label("moved")).select_from(joined)
-    for row in connection.execute(sums.group_by(*key), execution_options={"yield_per": SLICE}):
-        printed = msgspec.json.decode(row.body, type=_Printed).quote
-        wanted = printed.earned - printed.redeemed if row.member is not None else 0
-        if row.moved != wanted:
-            yield Difference(
-                "receipt", "/".join(map(str, row[: len(RECEIPT)])), f"entries={row.moved} printed={wanted}"
-            )
-        said(1)
+    with connection.execute(sums.group_by(*key), execution_options=_STREAMED) as rows:
+        for row in rows:
+            printed = msgspec.json.decode(row.body, type=_Printed).quote
+            wanted = printed.earned - printed.redeemed if row.member is not None else 0
+            if row.moved != wanted:
+                name = "/".join(map(str, row[: len(RECEIPT)]))
+                yield Difference("receipt", name, f"entries={row.moved} printed={wanted}")
+            said(1)
 
 
 def _chains(connection: Connection, said: Said) -> Iterator[Difference]:
@@ -140,8 +143,13 @@ def _chain(connection: Connection, epoch: Row[tuple[object, ...]]) -> str:
     kept = func.coalesce(tables.receipts.c.body, tables.returns.c.body)
     of_epoch = select(rows, kept.label("body")).select_from(source)
     of_epoch = of_epoch.where(rows.c.device == epoch.device, rows.c.epoch == epoch.epoch).order_by(rows.c.seq)
+    with connection.execute(of_epoch, execution_options=_STREAMED) as found:
+        return _follow(found, epoch)
+
+
+def _follow(found: Iterable[Row[tuple[object, ...]]], epoch: Row[tuple[object, ...]]) -> str:
     last, number = GENESIS.hex(), 0
-    for row in connection.execute(of_epoch, execution_options={"yield_per": SLICE}):
+    for row in found:
         number += 1
         if row.seq != number:
             return f"row {number} is missing"

@@ -191,6 +191,11 @@ def books_of(tx: Connection) -> dict[str, object]:
     }
     for _, _, state in states.values():
         state.pop("no_offline_redeem", None)  # whether points were there is said when their sale arrives
+        state["counters"] = {
+            name: {period: count for period, count in values.items() if count} if isinstance(values, dict) else values
+            for name, values in state["counters"].items()
+        }  # a period that is not there is 0
+        state["counters"] = {name: values for name, values in state["counters"].items() if values}
     settled = sorted((row.row_id, row.settled_at is not None) for row in tx.execute(select(tables.returns)))
     receipts = sorted((row.number, row.member) for row in tx.execute(select(tables.receipts)))
     kept = {key: points for key, points in entries.items() if points}
@@ -221,7 +226,7 @@ def test_any_order_makes_the_same_ledger(
             all_of_it.rollback()
         expected = expected or found
         for part, said in expected.items():
-            assert found[part] == said, f"order {number}: {part}"
+            assert found[part] == said, f"order {number}: {part}: {found[part]}"
     assert expected is not None
     rows = sum(len(queue.rows) for queue in queues)
     kinds = {key[1] for key in expected["entries"]}
