@@ -15,14 +15,14 @@ from loyalty_server.storage.database import Database
 _LOCK = 0x7411_3A7E  # any number that nobody else locks in this database
 
 
-def upgrade(database: Database) -> None:
-    """Apply the steps that are missing, all in one transaction."""
+def upgrade(database: Database, to: str = "head") -> None:
+    """Apply the steps that are missing, up to one of them, all in one transaction."""
     with database.writing() as connection:
         if connection.dialect.name == "postgresql":  # several processes may start at once
             connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
 
 
 def is_current(database: Database) -> bool:

@@ -11,13 +11,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
+from loyalty.lots import lot_of
+from loyalty.quote import Lot, MemberState
+from loyalty_server import members
 from loyalty_server.enrolment.sender import ConsoleSender
 from loyalty_server.folder import DataFolder
 from loyalty_server.storage import tables
@@ -212,3 +216,27 @@ def test_a_device_is_revoked_beside_the_running_server(shell: Shell, till_at: Ca
     assert till.ask("GET", "/v1/programme").status_code == 200
     assert shell("device", "revoke", till.me.device) == f"revoked device={till.me.device}\n"
     assert till.ask("GET", "/v1/programme").json()["code"] == "device_revoked"
+
+
+def test_points_burn_and_the_ledger_is_held_against_itself(shell: Shell) -> None:
+    shell.init(shell.programme + '[lots]\nlives = "P1D"\nuntil = "exact"\n')
+    member = shell("member", "add", "--card", "2900000000018", "--balance", "300").strip()
+    assert shell("expire") == "expired members=0 points=0 returns_without_sale=0\n"
+    assert shell("verify") == "verified differences=0\n"
+    database, _ = DataFolder(shell.folder).open()
+    ago = datetime.now(UTC) - timedelta(days=2)
+    lot = Lot(lot_of(ago), 300, ago)
+    with database.writing() as tx:
+        tx.execute(tables.ledger.update().values(expires_at=ago, at=ago - timedelta(days=1)))
+        state = MemberState(lots=(lot,))
+        members.write(tx, [(member, members.Member(state=msgspec.structs.replace(state, balance=300), lots_at=ago))])
+    database.close()
+    assert shell("verify", "--audit", "1") == "verified differences=0 sales_asked_again=0\n"
+    assert shell("expire") == "expired members=1 points=300 returns_without_sale=0\n"
+    assert shell("expire") == "expired members=0 points=0 returns_without_sale=0\n"
+    assert shell("verify") == "verified differences=0\n"
+    database, _ = DataFolder(shell.folder).open()
+    with database.writing() as tx:
+        tx.execute(tables.members.update().values(balance=7))
+    database.close()
+    assert shell("verify", code=1) == "Error: 1 things differ\n"

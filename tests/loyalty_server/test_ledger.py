@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
+from loyalty.wire import Cancellation, ReceiptId, Return
 from loyalty_server.ledger import COLUMNS, Entry, book, differences, write_csv
 from loyalty_server.storage import tables
 
@@ -94,3 +95,24 @@ def test_the_csv_holds_every_entry_and_every_receipt(shop: Shop, till: Till) -> 
 def test_the_csv_of_points_that_came_after_their_receipt(shop: Shop, till: Till) -> None:
     till.sell(10000, member=shop.member("1"), state=None, redeem=0)
     assert [line["at"] for line in written(shop)] == [shop.clock.now().isoformat()]
+
+
+def test_the_csv_of_returns(shop: Shop, till: Till) -> None:
+    """One that took points, one without a member, and a cancellation under the identity of its sale."""
+    member = shop.member("1")
+    first, second, third = till.sell(10000, member=member), till.sell(5000), till.sell(10000, member=member)
+    for number, sale in enumerate((first, second)):
+        receipt = ReceiptId(store="S1", till="1", business_day=DAY, shift="9", number=f"r{number}")
+        taken = Return(receipt=receipt, sale=sale.receipt, day=DAY, refund=300, pending=True)
+        assert till.verdicts(till.row(taken, "return")) == ["accepted"]
+    assert till.verdicts(till.row(Cancellation(sale=third.receipt), "cancellation")) == ["accepted"]
+    lines = written(shop)
+    assert sorted((line["number"], line["kind"], line["points"], line["pay"]) for line in lines) == [
+        ("1", "earn", "10", "10000"),
+        ("2", "", "0", "5000"),
+        ("3", "earn", "10", "10000"),
+        ("3", "return_earn", "-10", "0"),
+        ("r0", "return_earn", "-10", "-300"),
+        ("r1", "", "0", "-300"),
+    ]
+    assert sum(int(line["points"]) for line in lines) == shop.points(member) == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,10 @@ import pytest
 from loyalty.engine import quote
 from loyalty.quote import Basket, Line, MemberState, Quote, ReturnRequest
 from loyalty.returns import Sold, TakenBack, event, nothing, take_back
-from loyalty.wire import Cancellation, ReceiptId, Return, Row, Sale
+from loyalty.wire import Cancellation, EventReply, ReceiptId, Return, Row, Sale
+from loyalty_server.devices import find_device
+from loyalty_server.ingest import Batch, ingest
+from loyalty_server.slips import IncomingRow
 from loyalty_server.storage import tables
 
 if TYPE_CHECKING:
@@ -282,3 +287,31 @@ def test_stamps_stay_and_a_return_to_an_unknown_sale_is_one_row(shop: Shop, till
     assert till.verdicts(*backs) == ["accepted"] * 20
     assert till.verdicts(*[till.row(sale) for sale in sales]) == ["accepted"] * 20
     assert shop.points(member) == 300
+
+
+def test_a_return_and_its_sale_at_the_same_moment_find_each_other(
+    shop: Shop, till: Till, size: Callable[[int, int], int], proof: Callable[[str], None]
+) -> None:
+    """Two devices deliver at once; whoever comes first, the return is settled."""
+    member, state = known(shop)
+    other, rounds = shop.till("S1", "pc-2"), size(10, 300)
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(rounds):
+            sale = big_sale(till, member=member, state=state)
+            (back,) = in_turn(till, sale, ReturnRequest(lines=(0, 1, 2)))
+            rows = till.row(sale), other.row(msgspec.structs.replace(back, receipt=own(number)), "return")
+            both = [pool.submit(deliver, shop, each, row) for each, row in zip((till, other), rows, strict=True)]
+            assert [each.result(20) for each in both] == [["accepted"]] * 2
+    assert shop.points(member) == 300
+    assert all(at is not None for (at,) in shop.all(tables.returns, "settled_at"))
+    proof(f"{rounds} sales and their returns delivered at the same moment on {shop.storage.name}: all settled")
+
+
+def deliver(shop: Shop, till: Till, row: Row) -> list[str]:
+    with shop.database.writing() as tx:
+        device = find_device(tx, till.me.device)
+        assert device is not None
+        sent = msgspec.convert(msgspec.to_builtins(row), IncomingRow)
+        reply = ingest(tx, shop.keys, device, Batch(till.me.epoch, (sent,)), shop.clock.now())
+    assert isinstance(reply, EventReply)
+    return [each.verdict for each in reply.verdicts]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,13 @@ from filelock import FileLock
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import StatementError
 
+from loyalty_server import verify
 from loyalty_server.folder import DataFolder, NotInitialised
 from loyalty_server.keys import Keys, decode_bytes, encode_bytes, load_keys, save_keys
 from loyalty_server.storage.database import Database, DatabaseBusy, sqlite_url
 from loyalty_server.storage.migrate import is_current, upgrade
 from loyalty_server.storage.statements import insert_new, next_number
-from loyalty_server.storage.tables import metadata, settings, stores, tokens
+from loyalty_server.storage.tables import members, metadata, settings, stores, tokens
 
 if TYPE_CHECKING:
     from conftest import Storage
@@ -61,6 +62,32 @@ def test_upgrading_twice_changes_nothing(database: Database) -> None:
     upgrade(database)
     with database.reading() as tx:
         assert tx.execute(select(settings.c.value)).scalar_one() == "kept"
+
+
+def test_what_was_booked_before_returns_and_lots_stays(tmp_path: Path, storage: Storage) -> None:
+    """From the schema without them to the one of today: everything is there, and nothing of it burns."""
+    database, now = Database(storage.empty(tmp_path)), datetime(2026, 12, 12, tzinfo=UTC)
+    upgrade(database, "v0003")
+    with database.writing() as tx:
+        tx.execute(
+            text("INSERT INTO members (id, balance, state, change, created_at) VALUES ('m', 10, '{}', 1, :now)"),
+            {"now": now},
+        )
+        tx.execute(
+            text(
+                "INSERT INTO ledger (member, kind, points, at, booked_at, row_id, business_day) "
+                "VALUES ('m', 'opening', 10, :now, :now, 'r', :day)"
+            ),
+            {"now": now, "day": now.date()},
+        )
+    assert not is_current(database)
+    upgrade(database)
+    assert is_current(database)
+    with database.reading() as tx:
+        assert list(verify.differences(tx, lambda _: None)) == []
+        kept = tx.execute(select(members.c.balance, members.c.lots_at, members.c.burns_at)).one()
+    assert tuple(kept) == (10, None, None)
+    database.close()
 
 
 def test_an_empty_database_is_not_current(tmp_path: Path, storage: Storage) -> None:
