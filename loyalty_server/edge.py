@@ -38,7 +38,7 @@ class Limits:
     packed: int = 4 << 20  # bytes of a body as it travels
     unpacked: int = 16 << 20  # bytes of a body after gzip
     form: int = 8 << 10  # bytes of an enrolment form
-    page: int = 1000  # members in one page of changes
+    page: int = 2500  # members in one page of changes
     body_seconds: float = 30.0  # until a body is here
 
 
