@@ -12,6 +12,7 @@ when a figure misses its limit, or when the replica does not hold what the serve
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import secrets
 import sqlite3
@@ -82,6 +83,7 @@ def main() -> int:
                 for _ in range(ROUNDS):
                     good &= changes(counter, people, wanted.changes, spent)
                 good &= same(counter, people)
+            print(f"load average {os.getloadavg()[0]:.1f}")
     return 0 if good else 1
 
 

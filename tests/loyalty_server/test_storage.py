@@ -199,15 +199,16 @@ def test_an_insert_tells_whether_it_was_new(database: Database) -> None:
         assert tx.execute(select(stores.c.name)).scalar_one() == "n"
 
 
-def test_a_folder_is_made_once_and_kept(tmp_path: Path) -> None:
+def test_a_folder_is_made_once_and_kept(tmp_path: Path, storage: Storage) -> None:
     folder = DataFolder(tmp_path / "data")
-    first, keys = folder.create()
+    first, keys = folder.create(*storage.words()[1:])
     first.close()
     second, again = folder.create()
     second.close()
     assert again == keys
     assert (folder.path.stat().st_mode & 0o777, folder.keys_file.stat().st_mode & 0o777) == (0o700, 0o600)
-    assert folder.database_file.stat().st_mode & 0o777 == 0o600
+    kept = folder.database_file if storage.name == "sqlite" else folder.address_file
+    assert kept.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("kept", [False, True])
@@ -261,9 +262,9 @@ def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [None, "", "[]", "{}", '{"programme": 1, "master": 2}', '{"programme": "AA", "master": "AA"}']
 )
-def test_a_folder_without_its_keys_is_refused(tmp_path: Path, content: str | None) -> None:
+def test_a_folder_without_its_keys_is_refused(tmp_path: Path, storage: Storage, content: str | None) -> None:
     folder = DataFolder(tmp_path)
-    folder.create()[0].close()
+    folder.create(*storage.words()[1:])[0].close()
     folder.keys_file.unlink()
     if content is not None:
         folder.keys_file.write_text(content)
@@ -276,9 +277,9 @@ def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
         DataFolder(tmp_path / "nothing").open()
 
 
-def test_a_database_of_another_version_is_left_alone(tmp_path: Path) -> None:
+def test_a_database_of_another_version_is_left_alone(tmp_path: Path, storage: Storage) -> None:
     folder = DataFolder(tmp_path)
-    database, _ = folder.create()
+    database, _ = folder.create(*storage.words()[1:])
     with database.writing() as tx:
         tx.execute(text("UPDATE alembic_version SET version_num = 'v9999'"))
     database.close()
