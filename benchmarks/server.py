@@ -75,7 +75,7 @@ rate_bp = 500
 """
 GROWING = """
 SELECT sum(pg_total_relation_size(oid)) FROM pg_class
-WHERE relkind = 'r' AND (relname IN ('rows', 'ledger', 'tokens', 'lots') OR relname LIKE 'receipts%')
+WHERE relkind = 'r' AND (relname IN ('rows', 'ledger', 'tokens') OR relname LIKE 'receipts%')
 """
 COMMAND = Path(sys.executable).with_name("tillmate-server")
 

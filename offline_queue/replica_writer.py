@@ -19,6 +19,8 @@ from offline_queue.schema import members
 log = logging.getLogger(__name__)
 
 _SIDE_FILES = ("-wal", "-shm", "-journal")
+_LOG_PAGES = 10_000
+"""40 MB: a page of the feed touches thousands of pages of the file, which need not be synced each time."""
 
 
 class ReplicaWriter:
@@ -133,6 +135,7 @@ def _open(path: Path) -> sqlite3.Connection:
         store.create_private(path)
     connection = store.connect_writer(path, "NORMAL")
     try:
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         store.check(connection, path)
         with store.translated(path):
             _lay_out(connection, path)
