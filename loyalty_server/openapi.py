@@ -82,7 +82,7 @@ CALLS = (
     Call("POST", "/v1/members/search", "search", "The member with a card or a telephone, as he is now",
          {200: MemberSearchReply, **_BAD, **_WHO}, body=MemberSearch),
     Call("PUT", "/v1/holds/{hold}", "hold", "Reserve points for an open receipt, under the till's own id",
-         {200: Hold, 403: Problem, 404: Problem, 409: Problem, **_BAD, **_WHO}, body=HoldRequest),
+         {200: Hold, 404: Problem, 409: Problem, **_BAD, **_WHO}, body=HoldRequest),
     Call("DELETE", "/v1/holds/{hold}", "release", "Let a hold be over, whether it is there or not",
          {200: None, 400: Problem, **_WHO}),
     Call("POST", "/v1/events", "events", "Rows of a device's queue, in order; each is booked once",

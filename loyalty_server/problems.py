@@ -35,7 +35,7 @@ _KINDS = {
     "key_known": _Kind(409, "The key belongs to another device"),
     "key_old": _Kind(409, "Only the key in force may be changed for another"),
     "key_unproved": _Kind(403, "The proof is not signed by the new key"),
-    "redemption_stopped": _Kind(403, "Points cannot be paid with here at present"),
+    "redemption_stopped": _Kind(409, "Points cannot be paid with here at present"),
     # requests
     "not_found": _Kind(404, "There is nothing here"),
     "method_not_allowed": _Kind(405, "Not with this method"),
