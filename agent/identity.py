@@ -5,6 +5,7 @@ with the same key and gets the same answer. Both files belong to their owner alo
 
     identity.json       device, store, tills, epoch of the queue, and all keys
     claim.key           the private key while the claim is not answered yet
+    next.key            the one that follows it, while the server has not been heard to take it
     data.keys           the keys that what is personal in queue.db is sealed with, the present one last
     machine.id          only where the system has no machine id of its own
 """
@@ -15,6 +16,7 @@ import base64
 import hashlib
 import hmac
 import os
+import threading
 import uuid
 from pathlib import Path
 from typing import ClassVar
@@ -30,6 +32,7 @@ from offline_queue.store import sync_folder
 SYSTEM_MACHINE_ID = Path("/etc/machine-id")
 
 _KEY_BYTES = 32
+_UPDATE = threading.Lock()
 
 
 class IdentityDamaged(TillmateError):
@@ -107,6 +110,14 @@ def save(folder: Path, identity: Identity) -> None:
     drop_claim_key(folder)
 
 
+def update(folder: Path, **changes: str | bytes) -> None:
+    """Change some of the identity that is kept there, whoever else does so at the same time."""
+    with _UPDATE:
+        known = load(folder)
+        if known is not None and any(getattr(known, name) != value for name, value in changes.items()):
+            save(folder, msgspec.structs.replace(known, **changes))
+
+
 def drop_claim_key(folder: Path) -> None:
     """The next claim makes a new one."""
     (folder / "claim.key").unlink(missing_ok=True)
@@ -114,7 +125,11 @@ def drop_claim_key(folder: Path) -> None:
 
 def claim_key(folder: Path) -> bytes:
     """The private key to claim with: the one of an earlier attempt, or a new one. Raises IdentityDamaged."""
-    path = folder / "claim.key"
+    return pending_key(folder / "claim.key")
+
+
+def pending_key(path: Path) -> bytes:
+    """The private key of an earlier attempt that is kept there, or a new one. Raises IdentityDamaged."""
     if not path.exists():
         key = new_key()
         write_private(path, to_base64(key).encode())

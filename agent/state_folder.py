@@ -13,7 +13,7 @@ from loyalty.errors import TillmateError
 
 _OURS = (
     "queue.db", "queue.db-wal", "queue.db-shm", "queue.db.lock", "queue.db.ballast", "data.keys", "members.db", "members.db-wal", "members.db-shm",
-    "identity.json", "claim.key", "programme.jws", "redemption.stopped", "tokens.json",
+    "identity.json", "claim.key", "next.key", "programme.jws", "redemption.stopped", "tokens.json",
 )  # fmt: skip
 
 

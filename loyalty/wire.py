@@ -356,7 +356,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HeartbeatReply(msgspec.Struct, frozen=True):
-    """Server time and what to do: `fetch_programme`, `open_epoch`, `stop_redemption` ...
+    """Server time and what to do: `fetch_programme`, `open_epoch`, `stop_redemption`, `rotate_key`.
 
     `watermark` and `last_hash` say what is booked of the epoch that was asked about (None = the server does not know
     it); a till compares them with its own past. `spread` = after an outage, spread the first delivery over so many

@@ -27,7 +27,7 @@ from loyalty.programme import ProgrammeError
 from loyalty_server import setup, verify
 from loyalty_server.app import make_app
 from loyalty_server.clock import SystemClock
-from loyalty_server.devices import new_code, new_code_for, revoke
+from loyalty_server.devices import ask_for_key, new_code, new_code_for, revoke
 from loyalty_server.edge import Server, names_of, receipt_address
 from loyalty_server.enrolment.gateway import load_gateway
 from loyalty_server.enrolment.sender import ConsoleSender, Sender
@@ -157,6 +157,16 @@ def device_revoke(data: Path, name: str) -> None:
     with _opened(DataFolder(data)) as (database, _), _refusals(), database.writing() as connection:
         revoke(connection, name, SystemClock().now())
     click.echo(f"revoked device={name}")
+
+
+@device.command("rotate-key")
+@data_option
+@click.argument("name", metavar="DEVICE")
+def device_rotate_key(data: Path, name: str) -> None:
+    """Let DEVICE change its key, at its next heartbeat; the old key is good for a day longer."""
+    with _opened(DataFolder(data)) as (database, _), _refusals(), database.writing() as connection:
+        ask_for_key(connection, name, SystemClock().now())
+    click.echo(f"asked device={name}")
 
 
 @device.command("stop-redemption")

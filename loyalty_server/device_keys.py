@@ -66,7 +66,8 @@ def change_key(connection: Connection, device: Device, key: str, now: datetime) 
         raise refuse("key_known")
     until = now + OVERLAP
     changed = update(devices).where(devices.c.id == device.id)
-    connection.execute(changed.values(public_key=key, old_public_key=row.public_key, old_key_until=until))
+    changed = changed.values(public_key=key, old_public_key=row.public_key, old_key_until=until, key_asked_at=None)
+    connection.execute(changed)
     log.info("key changed device=%s", device.id)
     return KeyReply(device=device.id, old_key_until=until)
 

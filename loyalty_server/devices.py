@@ -41,6 +41,7 @@ class Device:
     revoked: bool
     old_key: bytes | None = None
     old_key_until: datetime | None = None
+    key_asked: bool = False
     signed_by: bytes = b""
     """The key that has signed the request which this is about."""
 
@@ -119,6 +120,12 @@ def revoke(connection: Connection, device: str, now: datetime) -> None:
         raise LookupError(f"there is no device {device!r}")
 
 
+def ask_for_key(connection: Connection, device: str, now: datetime) -> None:
+    """Let this device change its key, at its next heartbeat. Raises LookupError."""
+    if connection.execute(update(devices).where(devices.c.id == device).values(key_asked_at=now)).rowcount == 0:
+        raise LookupError(f"there is no device {device!r}")
+
+
 def _claimed_before(connection: Connection, keys: Keys, device: str, request: ClaimRequest, url: str) -> ClaimReply:
     row = connection.execute(select(devices).where(devices.c.id == device)).one()
     if (row.public_key, row.machine) != (request.public_key, request.machine):
@@ -162,7 +169,7 @@ def _replace(connection: Connection, name: str, request: ClaimRequest, now: date
     epoch = _new_epoch(connection, request)
     begin_epoch(connection, name, epoch, now)
     changed = update(devices).where(devices.c.id == name).values(public_key=request.public_key, epoch=epoch)
-    changed = changed.values(old_public_key=None, old_key_until=None)
+    changed = changed.values(old_public_key=None, old_key_until=None, key_asked_at=None)
     connection.execute(
         changed.values(machine=request.machine, version=request.version[:64], claimed_at=now, revoked_at=None)
     )
@@ -226,6 +233,7 @@ def _device(row: Row[tuple[object, ...]]) -> Device:
         revoked=row.revoked_at is not None,
         old_key=None if row.old_public_key is None else decode_bytes(row.old_public_key),
         old_key_until=row.old_key_until,
+        key_asked=row.key_asked_at is not None,
     )
 
 

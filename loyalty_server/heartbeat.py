@@ -30,6 +30,8 @@ def note_heartbeat(connection: Connection, device: Device, beat: Heartbeat, now:
     commands = []
     if beat.programme_revision != revision_in_force(connection, now):
         commands.append("fetch_programme")
+    if device.key_asked:
+        commands.append("rotate_key")
     if redemption_stopped(connection, device):
         commands.append("stop_redemption")
     if _continues(connection, device, beat, epoch):

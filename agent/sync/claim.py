@@ -14,8 +14,6 @@ import logging
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
 from agent import __version__, identity
 from agent.identity import Identity
 from agent.sync.errors import EpochTaken, ServerRejected, ServerUnreachable
@@ -101,6 +99,4 @@ class Claimant:
 
 def note_epoch(folder: Path, epoch: str) -> None:
     """The server has agreed to another epoch of the device whose identity is kept there."""
-    known = identity.load(folder)
-    if known is not None and known.epoch != epoch:
-        identity.save(folder, msgspec.structs.replace(known, epoch=epoch))
+    identity.update(folder, epoch=epoch)

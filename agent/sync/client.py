@@ -18,7 +18,7 @@ import requests
 from urllib3.exceptions import ProtocolError
 
 from agent.clock import Clock
-from agent.identity import Identity
+from agent.identity import Identity, public_key
 from agent.sync.errors import NotAuthorised, Reason, ServerUnreachable
 from agent.sync.replies import Answer, clock_of, date_of, page, read, refusal
 from agent.sync.server_clock import ServerClock
@@ -33,6 +33,8 @@ from loyalty.wire import (
     EventReply,
     Heartbeat,
     HeartbeatReply,
+    KeyReply,
+    KeyRequest,
     Programmes,
 )
 
@@ -104,6 +106,13 @@ class Client:
         """Deliver rows. Raises Gap, Fork, EpochUnknown and TooLarge too."""
         packed = gzip.compress(msgspec.json.encode(batch), compresslevel=1, mtime=0)
         return read(self._call("POST", "/v1/events", body=packed, headers={"Content-Encoding": "gzip"}), EventReply)
+
+    def change_key(self, key: bytes) -> KeyReply:
+        """Go on with this private key; a client of the present identity asks. The same key may be sent again."""
+        device = "" if self._identity is None else self._identity.device
+        proof = sign_request(key, device, self._host, self.server_clock.now())
+        wish = KeyRequest(public_key=public_key(key), proof=proof)
+        return read(self._call("PUT", "/v1/devices/me/key", body=msgspec.json.encode(wish)), KeyReply)
 
     def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
         """Say how this device is."""

@@ -15,6 +15,7 @@ from agent.clock import Clock
 from agent.identity import Identity
 from agent.sync.claim import Claimant
 from agent.sync.errors import NotAuthorised
+from agent.sync.new_key import NewKey
 from agent.sync.programme import ProgrammeBook
 from agent.sync.report import Report
 from agent.sync.retry import Bell, Patience, Waits
@@ -55,6 +56,7 @@ class Feed:
         self._patience = patience
         self._every = every
         self._bell = idle or Bell(clock)
+        self._new_key = NewKey(folder, connect)
         self._identity = identity
         self._wants_code = False
 
@@ -107,6 +109,8 @@ class Feed:
         if self._wants_code and can_claim:
             return self._claimant.claim_again()
         try:
+            if rounds.key_wanted or self._new_key.begun:
+                return self._new_key.take(identity)
             rounds.go(stop)
         except NotAuthorised as refused:
             if refused.why not in _SHUT_OUT or not can_claim:

@@ -20,7 +20,7 @@ from agent.sync.programme import OldRevision, ProgrammeBook
 from agent.sync.report import Report
 from loyalty.jws import BadSignature
 from loyalty.programme import Programme, ProgrammeError
-from loyalty.wire import ChangesPage, Heartbeat, HeartbeatReply, Programmes
+from loyalty.wire import ChangesPage, Heartbeat, HeartbeatReply, KeyReply, Programmes
 from offline_queue import Depth, ReplicaWriter
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,10 @@ class Server(Protocol):
 
     def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
         """Say how this device is."""
+        ...
+
+    def change_key(self, key: bytes) -> KeyReply:
+        """Go on with this private key."""
         ...
 
 
@@ -92,6 +96,8 @@ class Rounds:
         self._told: Programme | None = None
         self._etag = ""
         self._last_heartbeat: datetime | None = None
+        self.key_wanted = False
+        """Whether the server has asked for another device key with its last heartbeat."""
 
     def begin(self) -> None:
         """Start with what is kept here, connection or not."""
@@ -175,5 +181,6 @@ class Rounds:
         reply = self._server.heartbeat(beat)
         self._last_heartbeat = now
         self._listeners.on_heartbeat(beat, reply)
+        self.key_wanted = "rotate_key" in reply.commands
         if "fetch_programme" in reply.commands:
             self._etag = ""

@@ -102,6 +102,7 @@ devices = Table(
     Column("heartbeat", Text),
     Column("old_public_key", name(64)),  # good until then, after the key was changed
     Column("old_key_until", UtcTime),
+    Column("key_asked_at", UtcTime),  # when an operator asked for another key, until there is one
     Column("redemption_stopped_at", UtcTime),
 )
 epochs = Table(

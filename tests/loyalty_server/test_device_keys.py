@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from loyalty.jws import sign_request
+from loyalty_server.cli import main
 from loyalty_server.device_keys import OVERLAP
 from loyalty_server.devices import new_code_for
 from loyalty_server.keys import encode_bytes
@@ -109,3 +111,20 @@ def test_a_new_claim_ends_the_old_keys(shop: Shop, till: Till) -> None:
     till.key = new_key()
     till.claim(code)
     assert [status(till, key) for key in (old, new, till.key)] == [401, 401, 200]
+
+
+def test_an_operator_asks_for_it_until_it_is_done(shop: Shop, till: Till) -> None:
+    beat = {"epoch": till.me.epoch, "last_seq": 0, "last_hash": "", "pending": 0, "oldest_pending_at": None}
+    beat |= {"version": "1", "programme_revision": 1, "devices": {}, "at": shop.clock.now().isoformat()}
+
+    def asked() -> bool:
+        return "rotate_key" in till.ask("POST", "/v1/heartbeat", json=beat).json()["commands"]
+
+    assert not asked()
+    said = CliRunner().invoke(main, ["device", "rotate-key", "--data", str(shop.folder.path), till.me.device])
+    assert said.output == f"asked device={till.me.device}\n"
+    assert asked()
+    assert put(till, new_key()).status_code == 200
+    assert not asked()
+    said = CliRunner().invoke(main, ["device", "rotate-key", "--data", str(shop.folder.path), "D9"])
+    assert (said.exit_code, "there is no device 'D9'" in said.output) == (1, True)
