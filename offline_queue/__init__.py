@@ -11,7 +11,7 @@ from offline_queue.ballast import Room
 from offline_queue.care import Care
 from offline_queue.delivery import DeliveryState, ForgetAttempts, NoteAttempt
 from offline_queue.enrolments import QueueEnrolment
-from offline_queue.epochs import BeginEpoch, EpochAgreed, Handover, NewEpoch
+from offline_queue.epochs import BeginEpoch, EpochAgreed, FollowClaim, Handover, NewEpoch
 from offline_queue.errors import (
     DiskFailed,
     QueueClosed,
@@ -52,6 +52,7 @@ __all__ = [
     "Depth",
     "DiskFailed",
     "EpochAgreed",
+    "FollowClaim",
     "ForgetAttempts",
     "Found",
     "Handover",

@@ -124,6 +124,23 @@ class EpochAgreed:
         return previous
 
 
+@dataclass(frozen=True)
+class FollowClaim:
+    """The device is claimed again, under an epoch that is not the present one; the present one is to follow it.
+
+    It does not take that name: a claim whose answer was lost is answered by what it got then, and rows may have had it since.
+    """
+
+    epoch: str
+    device: str
+
+    def apply(self, transaction: Transaction) -> None:
+        """Never refused."""
+        transaction.run("DELETE FROM handover")
+        hand_over(transaction, "claimed", self.epoch, 0, GENESIS)
+        transaction.run("UPDATE queue_state SET device = ?", (self.device,))
+
+
 _ROW = selecting("SELECT outbox.seq - ?, $row FROM outbox WHERE seq = ?")
 
 

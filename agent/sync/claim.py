@@ -19,7 +19,7 @@ from agent.identity import Identity
 from agent.sync.errors import EpochTaken, ServerRejected, ServerUnreachable
 from agent.sync.queue_access import Writer, carried_out
 from loyalty.wire import ClaimReply, ClaimRequest
-from offline_queue import BeginEpoch, EpochAgreed, NewEpoch
+from offline_queue import BeginEpoch, EpochAgreed, FollowClaim, NewEpoch
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +68,12 @@ class Claimant:
         try:
             claimed = self._ask(epoch)
         except EpochTaken:
-            claimed = self._ask("")  # our name for it has been used; the server chooses one
+            claimed = self._ask("")  # our name for it has been used; the server chooses one, to be followed
         if claimed.epoch == epoch:
             self._keep(claimed)
-        carried_out(self._writer, EpochAgreed(claimed.epoch, claimed.device))
+            carried_out(self._writer, EpochAgreed(claimed.epoch, claimed.device))
+            return claimed
+        carried_out(self._writer, FollowClaim(claimed.epoch, claimed.device))
         return self._keep(claimed)
 
     def _ask(self, epoch: str) -> Identity:

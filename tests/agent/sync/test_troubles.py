@@ -16,7 +16,7 @@ from agent import identity
 from agent.lookup import Lookup
 from agent.sync.batches import LARGE_ROW
 from agent.sync.delivery import Delivery
-from agent.sync.errors import EpochTaken, NotAuthorised, ServerRejected, TooLarge
+from agent.sync.errors import EpochTaken, NotAuthorised, ServerRejected, ServerUnreachable, TooLarge
 from agent.sync.turn import Turn
 from loyalty.wire import EpochReply, EpochRequest, EventBatch, EventReply, Problem
 from tests.rig.sync_world import Central, Road, TillFolder, VirtualClock, furnish
@@ -335,6 +335,28 @@ def test_a_till_that_is_shut_out_keeps_everything_and_goes_on_with_a_new_code(
     assert booked(central) == [1, 2, 3, 4, 5]
     till.restart()
     assert identity.load(till.folder) == till.who
+
+
+def test_the_epoch_of_a_claim_whose_answer_was_lost_takes_no_rows_of_another_file(
+    till: TillFolder, central: Central
+) -> None:
+    """Its rows would be taken for those that were written under that name before the file was damaged."""
+    central.revoke(till.who.device)
+    code = central.code_for(till.who.device)
+    till.weather.coming = ["lost"]
+    with pytest.raises(ServerUnreachable):
+        till.claim_again(code)
+    sell(till, 1, 2)
+    till.stop()
+    till.damage()
+    till.start()
+    till.look_after()
+    till.claim_again(code)
+    sell(till, 3)
+    central.revoke(till.who.device)
+    till.claim_again(central.code_for(till.who.device))
+    deliver(till)
+    assert booked(central) == [1, 2, 3]
 
 
 def test_a_till_on_another_machine_needs_an_operator(till: TillFolder, central: Central) -> None:
