@@ -26,7 +26,7 @@ class AgentAway(Exception):
     """The agent did not answer: it is down, or the reply was lost. The outcome of a commit is unknown; ask again."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Refused(Exception):
     """The agent answered with a problem."""
 
@@ -46,8 +46,8 @@ class Receipt(NamedTuple):
 class CashRegister:
     """Sells at one till. `shift` and the running receipt number make the receipt identity.
 
-    An agent that is away is asked again, with the same words, for as long as the patience lasts: that is all that a
-    cash register has to do for a sale to be booked exactly once.
+    An agent that is away, or says that it can be tried again, is asked again, with the same words, for as long as the
+    patience lasts: that is all that a cash register has to do for a sale to be booked exactly once.
     """
 
     def __init__(self, address: str, till: str, token: str, business_day: date, shift: str = "1") -> None:
@@ -101,8 +101,8 @@ class CashRegister:
         while True:
             try:
                 return self._send_once(method, path, body)
-            except AgentAway:
-                if monotonic() > deadline:
+            except (AgentAway, Refused) as error:
+                if monotonic() > deadline or (isinstance(error, Refused) and not error.problem.retryable):
                     raise
                 self._pause.wait(ASK_AGAIN_AFTER)
 
