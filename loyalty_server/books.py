@@ -142,7 +142,7 @@ class Books:
         self.holds: Shelf[str, tuple[holds.Held, ...]] = Shelf(partial(holds.of_members, connection))
         self.programmes: Shelf[int, Programme] = Shelf(lambda keys: of_revisions(connection, keys, now))
         self.returned: Shelf[Name, tuple[Taken, ...]] = Shelf(
-            partial(returned.load, connection, pending_only=not with_returns)
+            partial(returned.load if with_returns else returned.waiting, connection)
         )
         self.sold: Shelf[Name, Booked] = Shelf(partial(returned.sales_of, connection))
         self.coupons: Shelf[tuple[str, str], bool] = Shelf(partial(_coupons, connection))
@@ -182,7 +182,7 @@ class Books:
             raise LookupError(f"there is no member {member}")
         for entry in entries:
             self.entries.add(*ledger.line(entry, self._now))
-        self.members.put(member, lots.moved(line, after, [lots.posting_of(entry) for entry in entries]))
+        self.members.put(member, lots.moved(line, after, entries))
 
     def write(self) -> None:
         """Insert what is new and bind tokens. Raises what the database refuses; `settle` comes after it."""

@@ -46,10 +46,11 @@ class Past(NamedTuple):
         return tuple(lot for lot in lots.standing(self.account) if lot.expires_at not in self.burnt)
 
 
-def moved(before: Member, after: MemberState, postings: Sequence[Posting]) -> Member:
-    """Return a member whose state `after` follows from postings of one instant, with his lots, or marked as late."""
-    if before.lots_at is None and not any(posting.expires_at is not None for posting in postings):
+def moved(before: Member, after: MemberState, entries: Sequence[Entry]) -> Member:
+    """Return a member whose state `after` follows from entries of one instant, with his lots, or marked as late."""
+    if before.lots_at is None and not any(entry.expires_at is not None for entry in entries):
         return before._replace(state=after)
+    postings = [_posting_of(entry) for entry in entries]
     if before.late or before.lots_at is None or any(_is_late(posting, before.lots_at) for posting in postings):
         return before._replace(state=after, late=True)
     account = account_of(before.state)
@@ -90,13 +91,6 @@ def pasts_of(connection: Connection, members: Collection[str]) -> dict[str, Past
     return {member: _past(rows[member]) for member in members}
 
 
-def posting_of(entry: Entry) -> Posting:
-    """Return what lots need to know of an entry."""
-    name = entry.receipt or (entry.business_day, "", "", "", "")
-    of_row, of_day = entry.of or (entry.row_id, entry.business_day)
-    return _posting(entry, name, of_row, of_day)
-
-
 def _is_late(posting: Posting, lots_at: datetime) -> bool:
     """Points that go back to their lots, or a sale's lots moved afterwards, need to know the past."""
     return posting.at <= lots_at or posting.kind in ("return_redeem", "adjust")
@@ -120,6 +114,12 @@ def _past(rows: Iterable[Row[tuple[object, ...]]]) -> Past:
         for row in rows
     )
     return Past(sum(row.points for row in rows), account, dict(burnt), max((row.at for row in rows), default=None))
+
+
+def _posting_of(entry: Entry) -> Posting:
+    name = entry.receipt or (entry.business_day, "", "", "", "")
+    of_row, of_day = entry.of or (entry.row_id, entry.business_day)
+    return _posting(entry, name, of_row, of_day)
 
 
 def _posting(entry: Entry | Row[tuple[object, ...]], name: Iterable[object], of_row: str, of_day: date) -> Posting:

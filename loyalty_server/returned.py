@@ -11,10 +11,10 @@ import logging
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, select
 
 from loyalty import ledger
 from loyalty.member import apply, day_of
@@ -70,11 +70,21 @@ def as_return(body: Return | Cancellation, day: date) -> Return:
     return Return(receipt=body.sale, sale=body.sale, day=day, refund=0, pending=True, cashier=body.cashier)
 
 
-def load(connection: Connection, sales: Collection[Name], *, pending_only: bool) -> dict[Name, tuple[Taken, ...]]:
+def load(connection: Connection, sales: Collection[Name]) -> dict[Name, tuple[Taken, ...]]:
     """Return what has come back of these sales, the oldest first."""
-    key = [returns.c[part] for part in SALE]
-    found = select(returns).where(matching(connection, key, sales))
-    found = found.where(returns.c.settled_at.is_(None)) if pending_only else found
+    return _read_all(connection, select(returns).where(matching(connection, [returns.c[part] for part in SALE], sales)))
+
+
+def waiting(connection: Connection, sales: Collection[Name]) -> dict[Name, tuple[Taken, ...]]:
+    """Return what waits for these sales, the oldest first; nearly always nothing, so that asking must cost nothing."""
+    days, stores = [name[0] for name in sales], {name[1] for name in sales}
+    pending = select(returns).where(returns.c.settled_at.is_(None), returns.c.sale_store.in_(stores))
+    found = _read_all(connection, pending.where(returns.c.sale_day.between(min(days), max(days))))
+    wanted = set(sales)
+    return {name: each for name, each in found.items() if name in wanted}
+
+
+def _read_all(connection: Connection, found: Select[Any]) -> dict[Name, tuple[Taken, ...]]:
     taken: dict[Name, list[Taken]] = defaultdict(list)
     for row in connection.execute(found):
         taken[tuple(getattr(row, part) for part in SALE)].append(_read(row))
