@@ -160,19 +160,20 @@ class Books:
         self.uses = Pile(tables.coupon_uses, ("member", "code", "row_id", "at"))
         self.notes = Pile(tables.notes, NOTE_COLUMNS)
         self._piles = (self.new_receipts, self.entries, self.flags, self.uses, self.notes)
-        self._shelves = (
+        self._parts = (
+            *self._piles,
             self.members, self.holds, self.tokens, self.receipts, self.row_ids, self.returned, self.sold, self.coupons,
             self.consented, self.shortfalls, self.taken, self.taken_ids, self.note_ids,
         )  # fmt: skip
 
     def keep(self) -> None:
         """What was done since the last `keep` or `drop` stands."""
-        for part in (*self._shelves, *self._piles):
+        for part in self._parts:
             part.keep()
 
     def drop(self) -> None:
         """What was done since the last `keep` or `drop` falls."""
-        for part in (*self._shelves, *self._piles):
+        for part in self._parts:
             part.drop()
 
     def post(self, member: str, after: MemberState, entries: list[ledger.Entry]) -> None:
