@@ -24,6 +24,7 @@ import threading
 import tomllib
 import uuid
 from collections.abc import Mapping
+from concurrent.futures import Future, wait
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -54,6 +55,7 @@ LONGEST = 12.0
 """Seconds after which no attempt is begun."""
 
 _LARGEST_ANSWER = 64 << 10
+_LOOK = 0.1  # seconds between two looks at the stop
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NOT_TAKEN = (429, 503)
 _PLACE = re.compile(r"\{(phone|digits|text|code)\}")
@@ -98,6 +100,24 @@ class GatewaySender:
         headers = dict(self._headers)
         if self._gateway.idempotency_header:
             headers[self._gateway.idempotency_header] = str(uuid.uuid4())
+        outcome: Future[None] = Future()
+        # In a thread that no stop of the server waits for: what a gateway does not answer cannot be broken off.
+        threading.Thread(target=self._deliver, args=(outcome, body, headers), name="gateway", daemon=True).start()
+        while not outcome.done():
+            wait([outcome], _LOOK)
+            if self._stop.is_set() and not outcome.done():
+                raise SendFailed("the server stops")
+        outcome.result()
+
+    def _deliver(self, outcome: Future[None], body: bytes, headers: Mapping[str, str]) -> None:
+        try:
+            self._try(body, headers)
+        except Exception as error:  # noqa: BLE001 - raised where the message was handed over
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(None)
+
+    def _try(self, body: bytes, headers: Mapping[str, str]) -> None:
         again = Retrying(
             retry=retry_if_exception(self._may_repeat),
             stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(LONGEST) | stop_when_event_set(self._stop),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -205,3 +207,30 @@ def test_the_log_of_a_failure_names_no_address(peer: Peer, tmp_path: Path, caplo
     with pytest.raises(SendFailed) as failed:
         send(written(tmp_path, f"{peer.url}?user=u&password=p"))
     assert "password" not in f"{failed.value} {caplog.text}"
+
+
+def test_a_gateway_that_says_nothing_does_not_hold_up_a_stop(
+    shell: Shell, till_at: Callable[[str], Till], phone_at: type[Phone], tmp_path: Path
+) -> None:
+    shell.init()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        file = written(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        process, url = shell.run("--gateway", str(file))
+        till = till_at(url)
+        till.claim(shell("device", "new-code", "--store", "S1").strip())
+        phone = phone_at(till.shop).open(f"/E/{till.token()}")
+        asking = threading.Thread(target=lambda: suppressed(phone))
+        asking.start()
+        taken, _ = silent.accept()
+        began = time.monotonic()
+        process.terminate()
+        assert process.wait(10) == 0
+        assert time.monotonic() - began <= 2
+        asking.join(10)
+        taken.close()
+
+
+def suppressed(phone: Phone) -> None:
+    """Ask; the server goes away meanwhile."""
+    with contextlib.suppress(OSError):
+        phone.submit(phone="+7 916 123-45-67", personal_data="yes")
