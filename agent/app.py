@@ -203,6 +203,7 @@ def _assemble(base: Base, undo: ExitStack) -> App:
         sync=[
             Worker("feed", sync.feed.run, base.crashed("network", "server"), fatal=()),  # a damaged replica is refilled
             Worker("drain", sync.drain.run, base.crashed("queue", "server")),
+            Worker("live", base.live.run),
             Worker("care", care.run, base.crashed("queue", "care")),
         ],
         queue=[queue_worker],

@@ -15,8 +15,9 @@ from agent.identity import Identity
 from agent.redemption import Redemption
 from agent.situation import Situation
 from agent.status import Status
-from agent.sync import Claimant, Client, Drain, Feed, Listeners, Patience, Report, make_session
+from agent.sync import Claimant, Client, Drain, Feed, Listeners, Live, Patience, Report, make_session
 from agent.sync.claim import note_epoch
+from agent.sync.live import TIMEOUTS
 from agent.sync.retry import Bell
 from agent.sync.server_clock import ServerClock
 from agent.views import Health
@@ -123,6 +124,15 @@ def _kill_switch(parts: SyncParts) -> Callable[[Collection[str]], None]:
     if not redemption.allowed:
         show()
     return hear
+
+
+def make_live(server: Server, situation: Situation, clock: Clock) -> Live:
+    """The connection for what customers wait for."""
+
+    def connect(device: Identity) -> Client:
+        return Client(server.url, clock, make_session(), device, timeouts=TIMEOUTS)
+
+    return Live(connect, lambda: situation.identity, clock)
 
 
 def _devices(status: Status) -> Mapping[str, str]:

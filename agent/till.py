@@ -24,7 +24,7 @@ from agent.inbox import Inbox
 from agent.messages import Scanned, TillEvent
 from agent.problems import problem
 from agent.status import Status
-from agent.till_effects import Claim, Effects, Writer
+from agent.till_effects import Claim, Effects, Live, Writer
 from agent.till_trouble import TillTrouble
 from loyalty.codes import CodeRules
 from loyalty.i18n import Language
@@ -72,6 +72,7 @@ class Till:
         facts: Callable[[], Facts],
         publish: Callable[[str, str, object], None],
         status: Status,
+        live: Live,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -79,6 +80,7 @@ class Till:
         self._queue_file = queue_file
         self._facts = facts
         self._publish = publish
+        self._live = live
         self._clock = clock
         self._inbox: Inbox[Event] = Inbox()
         self._trouble = TillTrouble(settings.id, status, clock)
@@ -127,6 +129,7 @@ class Till:
             inbox=self._inbox,
             publish=self._publish,
             trouble=self._trouble,
+            live=self._live,
             clock=self._clock,
         )
 
@@ -180,5 +183,6 @@ class Till:
             valid_days=settings.valid_days,
             columns=settings.columns,
             prints=settings.printer is not None,
+            live=self._live.well,
             render=settings.render,
         )

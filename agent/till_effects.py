@@ -19,8 +19,11 @@ from agent.checkout import (
     Event,
     FindMember,
     FindSale,
+    HoldAnswered,
+    HoldPoints,
     MemberFound,
     NotStored,
+    ReleaseHold,
     Respond,
     Show,
     Stored,
@@ -33,11 +36,12 @@ from agent.inbox import Inbox
 from agent.lookup import Lookup, Members, OwnSales
 from agent.messages import Answer, Reply
 from agent.problems import problem
+from agent.sync.live import HoldAnswer
 from agent.till_trouble import TillTrouble
 from agent.token_source import TokenKey, TokenSource
 from agent.views import Enrolled, ScanSeen, Sold
 from loyalty.errors import TillmateError
-from loyalty.wire import Enrolment
+from loyalty.wire import Enrolment, HoldRequest
 from offline_queue.enrolments import QueueEnrolment
 from offline_queue.print_jobs import NewJob
 from offline_queue.sales import CommitSale, Committed, Conflict, StoredSale
@@ -64,6 +68,23 @@ class Writer(Protocol):
 
     def submit(self, operation: Operation[ResultT], /) -> Future[ResultT]:
         """Carry it out. Raises a TillmateError where it cannot even be taken."""
+        ...
+
+
+class Live(Protocol):
+    """The server, for what a customer waits for."""
+
+    @property
+    def well(self) -> bool:
+        """Whether it is worth asking."""
+        ...
+
+    def hold(self, name: str, wish: HoldRequest, answer: Callable[[HoldAnswer], None], /) -> None:
+        """Reserve points; the answer comes in another thread."""
+        ...
+
+    def release(self, name: str, /) -> None:
+        """Let a hold be over."""
         ...
 
 
@@ -99,6 +120,7 @@ class Effects:
         inbox: Inbox[Event],
         publish: Callable[[str, str, object], None],
         trouble: TillTrouble,
+        live: Live,
         clock: Clock,
     ) -> None:
         self._till = till
@@ -108,6 +130,7 @@ class Effects:
         self._inbox = inbox
         self._publish = publish
         self._trouble = trouble
+        self._live = live
         self._clock = clock
         self._claim: Claim | None = None
         self._lookup: Lookup | None = None
@@ -116,6 +139,8 @@ class Effects:
             FindMember: self._find_member,
             FindSale: self._find_sale,
             Commit: self._commit,
+            HoldPoints: self._hold,
+            ReleaseHold: lambda effect: live.release(effect.hold),
             StoreEnrolment: self._store_enrolment,
             TakeToken: self._take_token,
             Respond: lambda effect: _respond(effect.reply, effect.answer),
@@ -173,6 +198,11 @@ class Effects:
             self._writer.submit(operation).add_done_callback(done)
         except TillmateError as error:
             self._inbox.put_answer(NotStored(effect.sale_id, _code(error)))
+
+    def _hold(self, effect: HoldPoints) -> None:
+        hold = effect.hold
+        wish = HoldRequest(member=hold.member, till=self._till, points=hold.points)
+        self._live.hold(hold.id, wish, lambda said: self._inbox.put_answer(HoldAnswered(hold, said.granted, said.most)))
 
     def _store_enrolment(self, effect: StoreEnrolment) -> None:
         body = Enrolment(till=self._till, token=effect.token)

@@ -31,6 +31,8 @@ from agent.repeats import Repeats
 from agent.scanning.tap import ScanTap
 from agent.situation import Situation
 from agent.status import Status
+from agent.sync import Live
+from agent.sync_wiring import make_live
 from agent.threads import Run, Worker
 from agent.till import Till, TillSettings
 from agent.views import Part
@@ -63,11 +65,13 @@ class Base:
     situation: Situation
     status: Status = field(init=False)
     tap: ScanTap = field(init=False)
+    live: Live = field(init=False)
     hub: Hub = field(default_factory=Hub)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "status", Status(self.clock))
         object.__setattr__(self, "tap", ScanTap(self.clock))
+        object.__setattr__(self, "live", make_live(self.config.server, self.situation, self.clock))
 
     def open_reader(self) -> Reader:
         """A reader of the queue, for the thread that opens it."""
@@ -96,7 +100,14 @@ def make_tills(base: Base) -> dict[str, Till]:
             render=slips,
         )
         tills[table.id] = Till(
-            settings, base.queue, base.queue_file, base.situation.facts, base.hub.publish, base.status, base.clock
+            settings,
+            base.queue,
+            base.queue_file,
+            base.situation.facts,
+            base.hub.publish,
+            base.status,
+            base.live,
+            base.clock,
         )
     return tills
 

@@ -128,7 +128,10 @@ def _requote(state: State, context: Context) -> State:
         return state
     same_card = old.attached is not None and state.attached is not None and old.attached.card == state.attached.card
     answered = state.previous or old
-    made = make_offer(context, programme, old.basket, old.redeem if same_card else 0, state.attached, None)
+    if same_card and old.hold is not None:
+        made = make_offer(context, programme, old.basket, old.quote.redeemed, state.attached, None, old.hold)
+    else:
+        made = make_offer(context, programme, old.basket, old.redeem if same_card else 0, state.attached, None)
     if isinstance(made, Refusal):
         made = make_offer(context, programme, old.basket, 0, state.attached, None)
     if isinstance(made, Refusal):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from agent.messages import Answer, CommitSale, Reply, TillEvent
+from agent.messages import Answer, CommitSale, PutBasket, Reply, TillEvent
 from agent.views import CodeKind, Sold, View
 from loyalty.codes import CodeRules
 from loyalty.i18n import Language
@@ -50,6 +50,15 @@ class Attached:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Points that the server keeps for this receipt, or is asked to keep."""
+
+    id: str
+    member: str
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """A quote that may be committed: the basket, for whom, by which programme, at which time."""
 
@@ -63,6 +72,8 @@ class Offer:
     token: str | None  # the enrolment token on its slip; None with a card
     programme: Programme
     store: str = ""
+    offline: bool = True  # what may be paid with points follows the offline policy
+    hold: Held | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +97,16 @@ class Storing:
 
 
 @dataclass(frozen=True, slots=True)
+class Holding:
+    """The server is asked to hold the points of `offer`, until that tick at most. `again`: after a first no."""
+
+    call: PutBasket
+    offer: Offer
+    until: float
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """One till. The empty state is idle."""
 
@@ -95,7 +116,8 @@ class State:
     token: str | None = None  # the enrolment token of the open receipt
     finding: Finding | None = None
     storing: Storing | None = None
-    waiting: tuple[TillEvent | Refreshed, ...] = ()  # came while finding or storing
+    holding: Holding | None = None
+    waiting: tuple[TillEvent | Refreshed, ...] = ()  # came while finding, storing or holding
     sold: View | None = None  # the last sale, shown until the next one begins
     unknown: bool = False  # the last scan was not a loyalty code
     notice: Texts | None = None
@@ -107,7 +129,7 @@ class State:
     @property
     def busy(self) -> bool:
         """True while something is under way that must end first."""
-        return self.finding is not None or self.storing is not None
+        return self.finding is not None or self.storing is not None or self.holding is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +150,7 @@ class Context:
     valid_days: int
     columns: int
     prints: bool  # the till has a slip printer
+    live: bool = False  # the server answers while a customer waits
     render: Render = templates.render
 
     @property
@@ -166,6 +189,15 @@ class NotStored:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldAnswered:
+    """The answer to HoldPoints. Not granted, `most` is what the server would hold; None = it has not answered."""
+
+    hold: Held
+    granted: bool
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Woke:
     """A WakeAt is due."""
 
@@ -180,7 +212,7 @@ class Recovered:
     """The till's thread was restarted: whatever was under way will not be answered any more."""
 
 
-Event = TillEvent | MemberFound | Stored | NotStored | Woke | Refreshed | Recovered
+Event = TillEvent | MemberFound | Stored | NotStored | HoldAnswered | Woke | Refreshed | Recovered
 
 
 # Effects.
@@ -210,6 +242,20 @@ class Commit:
     sale: Sale
     sold: Sold  # seq and job are filled in by the queue
     slip: Document | None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPoints:
+    """Ask the server; answer with HoldAnswered, late or never."""
+
+    hold: Held
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseHold:
+    """Tell the server that these points are not needed; nobody waits for it."""
+
+    hold: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,5 +316,17 @@ class WakeAt:
 
 
 Effect = (
-    FindMember | FindSale | Commit | StoreEnrolment | TakeToken | Respond | Show | Announce | Again | Dropped | WakeAt
+    FindMember
+    | FindSale
+    | Commit
+    | HoldPoints
+    | ReleaseHold
+    | StoreEnrolment
+    | TakeToken
+    | Respond
+    | Show
+    | Announce
+    | Again
+    | Dropped
+    | WakeAt
 )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.checkout.model import Attached, Context, Offer, Redeem
+import msgspec
+
+from agent.checkout.model import Attached, Context, Held, Offer, Redeem
 from loyalty import engine
 from loyalty.member import rolled
 from loyalty.programme import Programme
-from loyalty.quote import Basket, Refusal
+from loyalty.quote import Basket, MemberState, Refusal
 
 
 def make_offer(
@@ -18,17 +20,46 @@ def make_offer(
     redeem: Redeem,
     attached: Attached | None,
     token: str | None,
+    hold: Held | None = None,
 ) -> Offer | Refusal:
-    """Quote the basket now. There are no holds at the server yet, so redemption follows the offline policy (decision 0002)."""
-    at = context.now
+    """Quote the basket now. Points that no hold covers follow the offline policy (decision 0002).
+
+    While none are to be paid and the server is there, the quote says how many could be held.
+    """
+    at, store = context.now, context.store or ""
     state = rolled(attached.state, programme.day(at)) if attached else None
-    quote = engine.quote(programme, state, basket, at, redeem, offline=True, store=context.store or "")
+    if state is not None and hold is not None:
+        state = _with_held(state, hold)
+    offline = hold is None and not (redeem == 0 and context.live)
+    quote = engine.quote(programme, state, basket, at, redeem, offline=offline, store=store)
     if isinstance(quote, Refusal):
         return quote
-    return Offer(context.new_id, at, basket, redeem, quote, attached, state, token, programme, context.store or "")
+    return Offer(context.new_id, at, basket, redeem, quote, attached, state, token, programme, store, offline, hold)
+
+
+def make_wish(
+    context: Context, programme: Programme, basket: Basket, redeem: Redeem, attached: Attached, most: int | None = None
+) -> Offer | Refusal:
+    """Quote the basket as it would be if the server holds the points; `most` is what it has said that it would."""
+    at, store = context.now, context.store or ""
+    state = rolled(attached.state, programme.day(at))
+    if most is not None:
+        state = msgspec.structs.replace(state, balance=min(state.balance, most))
+    quote = engine.quote(programme, state, basket, at, redeem, offline=False, store=store)
+    if isinstance(quote, Refusal):
+        return quote
+    return Offer(context.new_id, at, basket, redeem, quote, attached, state, None, programme, store, False)
 
 
 def requote(offer: Offer, redeem: int) -> Offer | Refusal:
     """The same offer, as of its own time, with that many points paid."""
-    quote = engine.quote(offer.programme, offer.state, offer.basket, offer.at, redeem, offline=True, store=offer.store)
-    return quote if isinstance(quote, Refusal) else replace(offer, redeem=redeem, quote=quote)
+    offline = redeem > (offer.hold.points if offer.hold else 0)
+    quote = engine.quote(
+        offer.programme, offer.state, offer.basket, offer.at, redeem, offline=offline, store=offer.store
+    )
+    return quote if isinstance(quote, Refusal) else replace(offer, redeem=redeem, quote=quote, offline=offline)
+
+
+def _with_held(state: MemberState, hold: Held) -> MemberState:
+    """What is held is there, whatever the replica knows."""
+    return msgspec.structs.replace(state, balance=max(state.balance, hold.points))

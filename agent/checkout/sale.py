@@ -1,14 +1,13 @@
-"""The receipt at the checkout: quoted while it is open, committed once it is closed, never twice."""
+"""The sale at the checkout: committed once the receipt is closed, never twice."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.checkout.cards import Step, begin, notice
+from agent.checkout.cards import Step, notice
 from agent.checkout.model import (
     Commit,
     Context,
-    Effect,
     FindSale,
     NotStored,
     Offer,
@@ -20,12 +19,12 @@ from agent.checkout.model import (
     Storing,
     TakeToken,
 )
-from agent.checkout.offer import make_offer, requote
-from agent.checkout.slip import enrolment_slip, may_have_slip, sale_slip, slip_data
+from agent.checkout.offer import requote
+from agent.checkout.slip import enrolment_slip, may_have_slip, sale_slip
 from agent.checkout.view import sold_view
-from agent.messages import CancelBasket, CommitSale, Enrol, PutBasket
+from agent.messages import CommitSale, Enrol
 from agent.problems import problem, refused
-from agent.views import Cancelled, Prints, Quoted, SaleAnswer, Sold
+from agent.views import Prints, SaleAnswer, Sold
 from loyalty import enrolment_token
 from loyalty.quote import Refusal
 from loyalty.wire import ReceiptId, Sale
@@ -34,22 +33,6 @@ SOLD_STAYS = 60.0
 """Seconds that a finished sale stays on the screen when nothing else happens."""
 
 _RECEIPT_IS_OVER = ("receipt_conflict", "sale_conflict")
-
-
-def on_basket(state: State, event: PutBasket, context: Context) -> Step:
-    """Quote the receipt as it is now. A refusal changes nothing."""
-    programme = context.programme
-    if programme is None or not context.ready:
-        return state, (Respond(event.reply, problem("no_programme")),)
-    begun = begin(state)
-    token = None if begun.attached or programme.header.paper == "never" else begun.token or context.next_token
-    offer = make_offer(context, programme, event.basket, event.redeem, begun.attached, token)
-    if isinstance(offer, Refusal):
-        return state, (Respond(event.reply, refused(offer)),)
-    taken: tuple[Effect, ...] = (TakeToken(),) if token and token != begun.token else ()
-    answer = Quoted(offer.id, offer.quote, offer.quote.prompt, slip_data(offer, context))
-    after = replace(begun, offer=offer, previous=None, token=token or begun.token, idle_at=None)
-    return after, (*taken, Respond(event.reply, answer))
 
 
 def on_commit(state: State, event: CommitSale, context: Context) -> Step:
@@ -94,11 +77,6 @@ def on_not_stored(state: State, event: NotStored, context: Context) -> Step:
     return notice(after, "till.sale_not_stored", context), (respond,)
 
 
-def on_cancel(state: State, event: CancelBasket, context: Context) -> Step:  # noqa: ARG001 - one shape for all handlers
-    """The receipt is not going to happen; the member leaves too."""
-    return _empty(state), (Respond(event.reply, Cancelled()),)
-
-
 def on_enrol(state: State, event: Enrol, context: Context) -> Step:
     """A QR without a sale."""
     token, programme = context.next_token, context.programme
@@ -113,8 +91,9 @@ def on_enrol(state: State, event: Enrol, context: Context) -> Step:
 
 def on_recovered(state: State, event: Recovered, context: Context) -> Step:  # noqa: ARG001 - one shape for all handlers
     """Whoever still waits learns that the outcome is unknown; asking again is safe."""
-    replies = [each.reply for each in (state.finding, state.storing and state.storing.call) if each and each.reply]
-    after = notice(replace(state, finding=None, storing=None), "till.recovered", context)
+    asked = (state.finding, state.storing and state.storing.call, state.holding and state.holding.call)
+    replies = [each.reply for each in asked if each and each.reply]
+    after = notice(replace(state, finding=None, storing=None, holding=None), "till.recovered", context)
     return after, tuple(Respond(reply, problem("internal")) for reply in replies)
 
 
@@ -151,12 +130,13 @@ def _commit(call: CommitSale, offer: Offer, store: str, context: Context) -> Com
         ),
         basket=offer.basket,
         quote=quote,
-        offline=True,
+        offline=offer.offline,
         member=known.member if known else None,
         card=attached.card if attached and not known else None,
         member_state=offer.state,
         token=token,
         cashier=call.cashier,
+        hold=offer.hold.id if offer.hold else None,
     )
     sold = Sold(
         sale_id=offer.id,

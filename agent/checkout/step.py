@@ -2,10 +2,11 @@
 
     idle -- scan or identify --> finding --> member | card_only           (an unknown code leaves everything as it is)
       basket --> offer, asked again as often as the POS likes; a card scanned meanwhile joins or replaces the member
+      points to be paid, and a server --> holding --> offer; without its word in time the offline policy decides
       commit --> storing --> sold --> idle with the next basket or scan, or after a while
     news of the replica --> the attached card is looked up again, and the receipt quoted again where that changes it
 
-While something is being found or stored, whatever comes waits and is taken again afterwards, in its order.
+While something is being found, stored or held, whatever comes waits and is taken again afterwards, in its order.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from agent.checkout import cards, sale
+from agent.checkout import basket, cards, sale
 from agent.checkout.cards import Step
 from agent.checkout.model import (
     Again,
@@ -22,6 +23,7 @@ from agent.checkout.model import (
     Dropped,
     Effect,
     Event,
+    HoldAnswered,
     MemberFound,
     NotStored,
     Recovered,
@@ -38,7 +40,7 @@ from agent.messages import CancelBasket, CommitSale, Enrol, Identify, PutBasket,
 from agent.problems import problem
 
 WAITING = 64
-"""Most events that wait for a look-up or a commit."""
+"""Most events that wait for a look-up, a commit or a hold."""
 
 
 def step(state: State, event: Event, context: Context) -> Step:
@@ -52,22 +54,19 @@ def step(state: State, event: Event, context: Context) -> Step:
     return _paint(state, after, effects, context)
 
 
-def _nothing(state: State, event: Woke, context: Context) -> Step:  # noqa: ARG001 - one shape for all handlers
-    return state, ()
-
-
 _HANDLERS: dict[type, Callable[[State, Any, Context], Step]] = {
     Scanned: cards.on_scan,
     Identify: cards.on_identify,
     MemberFound: cards.on_found,
-    PutBasket: sale.on_basket,
+    PutBasket: basket.on_basket,
+    HoldAnswered: basket.on_hold_answered,
     CommitSale: sale.on_commit,
     Stored: sale.on_stored,
     NotStored: sale.on_not_stored,
-    CancelBasket: sale.on_cancel,
+    CancelBasket: basket.on_cancel,
     Enrol: sale.on_enrol,
     Recovered: sale.on_recovered,
-    Woke: _nothing,
+    Woke: basket.on_woke,
     Refreshed: cards.on_refreshed,
 }
 
@@ -104,4 +103,5 @@ def _paint(before: State, after: State, effects: tuple[Effect, ...], context: Co
 
 
 def _due(state: State) -> float | None:
-    return min((each for each in (state.notice_until, state.idle_at) if each is not None), default=None)
+    times = (state.notice_until, state.idle_at, state.holding.until if state.holding else None)
+    return min((each for each in times if each is not None), default=None)

@@ -33,6 +33,8 @@ from loyalty.wire import (
     EventReply,
     Heartbeat,
     HeartbeatReply,
+    Hold,
+    HoldRequest,
     KeyReply,
     KeyRequest,
     Programmes,
@@ -119,6 +121,14 @@ class Client:
         reply = read(self._call("POST", "/v1/heartbeat", body=msgspec.json.encode(heartbeat)), HeartbeatReply)
         self.server_clock.learn(reply.at)
         return reply
+
+    def hold(self, name: str, wish: HoldRequest) -> Hold:
+        """Reserve points for an open receipt, under our own id. Raises ServerRejected with what can be held at most."""
+        return read(self._call("PUT", f"/v1/holds/{name}", body=msgspec.json.encode(wish)), Hold)
+
+    def release(self, name: str) -> None:
+        """Let a hold be over, whether it is there or not."""
+        self._call("DELETE", f"/v1/holds/{name}")
 
     def _call(
         self,

@@ -17,6 +17,7 @@ from agent.clock import SystemClock
 from agent.inbox import BOUND
 from agent.messages import Answer, CancelBasket, CommitSale, Enrol, Identify, PosCall, PutBasket, Scanned
 from agent.status import Status
+from agent.sync import Live
 from agent.threads import end
 from agent.till import Facts, Till, TillSettings
 from agent.till_effects import Claim
@@ -50,6 +51,7 @@ class Desk:
     published: list[tuple[str, str, object]] = field(default_factory=list)
     status: Status = field(default_factory=lambda: Status(CLOCK))
     failing: list[Exception] = field(default_factory=list)
+    live: Live = field(default_factory=lambda: Live(lambda _: None, lambda: None, CLOCK))
 
     def __post_init__(self) -> None:
         settings = TillSettings(
@@ -62,7 +64,7 @@ class Desk:
             valid_days=14,
         )
         publish = lambda *event: self.published.append(event)  # noqa: E731 - a listener
-        self.till = Till(settings, self.store.queue, self.store.path, self.now, publish, self.status, CLOCK)
+        self.till = Till(settings, self.store.queue, self.store.path, self.now, publish, self.status, self.live, CLOCK)
 
     def now(self) -> Facts:
         if self.failing:

@@ -8,10 +8,12 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Event, Timer
 
@@ -101,6 +103,9 @@ def test_the_register_of_the_docs_sells(demo: Path, tmp_path: Path) -> None:
 
     until(lambda: booked() != set())
     assert booked() == {("earn", "1"), ("redeem", "-150")}
+    with closing(sqlite3.connect(f"file:{demo / 'server/server.db'}?mode=ro", uri=True)) as database:
+        held = database.execute("SELECT points, over_at IS NOT NULL FROM holds").fetchall()
+    assert held == [(150, 1)], "the server held the points until their sale came"
 
 
 def test_the_server_of_the_docs_is_set_up(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from agent.checkout import (
     Event,
     FindMember,
     FindSale,
+    HoldAnswered,
+    HoldPoints,
     Known,
     MemberFound,
     NotStored,
@@ -59,6 +61,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.looked_up: set[str] = set()
         self.found: set[str | None] = {None}
         self.pending: list[FindMember | FindSale | Commit] = []
+        self.asked_to_hold: list[HoldPoints] = []
+        self.granted: dict[str, int] = {}
         self.outstanding: Counter[str] = Counter()
         self.sold: dict[str, Stored] = {}
 
@@ -150,6 +154,18 @@ class AnyOrder(RuleBasedStateMachine):
         self.context = replace(self.context, programme=self.whole.programme if programme else None)
         self.take(Refreshed())
 
+    @rule(granted=st.booleans(), most=st.one_of(st.none(), st.integers(0, 300)), late=st.booleans())
+    def answer_hold(self, granted: bool, most: int | None, late: bool) -> None:
+        if self.asked_to_hold:
+            hold = self.asked_to_hold.pop(-1 if late else 0).hold
+            if granted:
+                self.granted[hold.id] = max(hold.points, self.granted.get(hold.id, 0))
+            self.take(HoldAnswered(hold, granted, None if granted else most))
+
+    @rule(live=st.booleans())
+    def server(self, live: bool) -> None:
+        self.context = replace(self.context, live=live)
+
     # the machinery
 
     def reply(self) -> Reply:
@@ -171,17 +187,13 @@ class AnyOrder(RuleBasedStateMachine):
     def note(self, effect: object) -> None:
         if isinstance(effect, FindMember | FindSale | Commit):
             self.pending.append(effect)
+        if isinstance(effect, HoldPoints):
+            self.asked_to_hold.append(effect)
+            assert effect.hold.points > 0
         if isinstance(effect, FindMember):
             self.looked_up.add(effect.card)
         if isinstance(effect, Commit):
-            assert effect.sale_id in self.quotes, "sold what was never quoted"
-            assert effect.sale.quote.pay >= 0
-            self.outstanding[effect.sale_id] += 1
-            assert self.outstanding[effect.sale_id] == 1, "committed twice at a time"
-            assert self.state.storing is not None
-            if self.state.storing.call.prints == "pos":
-                qr = self.qrs[effect.sale_id]
-                assert effect.sale.token == (qr and qr.rpartition("/")[2]), "a QR on paper that is not in the sale"
+            self.note_commit(effect)
         if isinstance(effect, Respond | StoreEnrolment):
             self.answers[id(effect.reply)] += 1
         if isinstance(effect, Respond) and isinstance(effect.answer, Quoted):
@@ -189,6 +201,19 @@ class AnyOrder(RuleBasedStateMachine):
             self.qrs[effect.answer.quote_id] = effect.answer.slip.qr
         if isinstance(effect, Respond) and isinstance(effect.answer, SaleAnswer):
             assert effect.answer.sold.sale_id == self.calls[id(effect.reply)], "told of another sale"
+
+    def note_commit(self, effect: Commit) -> None:
+        assert effect.sale_id in self.quotes, "sold what was never quoted"
+        assert effect.sale.quote.pay >= 0
+        if not effect.sale.offline:
+            assert effect.sale.hold is not None
+            assert effect.sale.quote.redeemed <= self.granted[effect.sale.hold]
+        self.outstanding[effect.sale_id] += 1
+        assert self.outstanding[effect.sale_id] == 1, "committed twice at a time"
+        assert self.state.storing is not None
+        if self.state.storing.call.prints == "pos":
+            qr = self.qrs[effect.sale_id]
+            assert effect.sale.token == (qr and qr.rpartition("/")[2]), "a QR on paper that is not in the sale"
 
     @invariant()
     def nobody_is_answered_twice(self) -> None:

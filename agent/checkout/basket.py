@@ -1,0 +1,129 @@
+"""The open receipt: quoted as often as the POS likes, and its points held by the server where it answers in time.
+
+Where points are to be paid and the server is there, the quote waits for its word, for `HOLD_WAITS` at most. If none comes,
+the programme's offline policy decides, as it does without a server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agent.checkout.cards import Step, begin
+from agent.checkout.model import (
+    Context,
+    Effect,
+    Held,
+    HoldAnswered,
+    Holding,
+    HoldPoints,
+    Offer,
+    ReleaseHold,
+    Respond,
+    State,
+    TakeToken,
+    Woke,
+)
+from agent.checkout.offer import make_offer, make_wish
+from agent.checkout.slip import slip_data
+from agent.messages import CancelBasket, PutBasket
+from agent.problems import problem, refused
+from agent.views import Cancelled, Quoted
+from loyalty.programme import Programme
+from loyalty.quote import Refusal
+
+HOLD_WAITS = 0.8
+"""Seconds that a quote waits for a hold."""
+
+
+def on_basket(state: State, event: PutBasket, context: Context) -> Step:
+    """Quote the receipt as it is now. A refusal changes nothing."""
+    programme = context.programme
+    if programme is None or not context.ready:
+        return state, (Respond(event.reply, problem("no_programme")),)
+    return _ask(state, event, programme, context, context.tick + HOLD_WAITS) or _offline(
+        state, event, programme, context
+    )
+
+
+def on_hold_answered(state: State, event: HoldAnswered, context: Context) -> Step:
+    """The server holds the points, or fewer; an answer that nobody waits for any more says nothing."""
+    holding = state.holding
+    if holding is None or holding.offer.hold != event.hold:
+        return state, ()
+    if event.granted:
+        return _offered(replace(state, holding=None), holding.call, holding.offer, context)
+    if event.most is None:
+        return _unanswered(state, holding, context)
+    after, programme = replace(state, holding=None), holding.offer.programme
+    asked = _ask(after, holding.call, programme, context, holding.until, event.most)
+    return asked or _offered_without(after, holding.call, programme, context)
+
+
+def on_woke(state: State, event: Woke, context: Context) -> Step:  # noqa: ARG001 - one shape for all handlers
+    """A hold that was not answered in time will not be waited for."""
+    holding = state.holding
+    return _unanswered(state, holding, context) if holding and context.tick >= holding.until else (state, ())
+
+
+def on_cancel(state: State, event: CancelBasket, context: Context) -> Step:  # noqa: ARG001 - one shape for all handlers
+    """The receipt is not going to happen; the member leaves too."""
+    after = State(waiting=state.waiting, shown=state.shown, used=state.used)
+    return after, (*_let_go(state, None), Respond(event.reply, Cancelled()))
+
+
+def _ask(
+    state: State, call: PutBasket, programme: Programme, context: Context, until: float, most: int | None = None
+) -> Step | None:
+    """Ask the server to hold what shall be paid; None = there is nothing to ask, or nobody."""
+    attached = state.attached
+    if call.redeem == 0 or not context.live or attached is None or attached.known is None or state.sold:
+        return None
+    wish = make_wish(context, programme, call.basket, call.redeem, attached, most)
+    if isinstance(wish, Refusal):
+        return state, (Respond(call.reply, refused(wish)),)
+    if not wish.quote.redeemed:
+        return None
+    old, member = _held(state), attached.known.member
+    name = old.id if old and old.member == member else context.new_id
+    hold = Held(name, member, wish.quote.redeemed)
+    after = replace(state, holding=Holding(call, replace(wish, hold=hold), until))
+    return after, (*_let_go(state, hold), HoldPoints(hold))
+
+
+def _unanswered(state: State, holding: Holding, context: Context) -> Step:
+    """What was asked may have been granted: it is given back, and the offline policy decides."""
+    after, effects = _offline(replace(state, holding=None), holding.call, holding.offer.programme, context)
+    hold = holding.offer.hold
+    return after, (*((ReleaseHold(hold.id),) if hold else ()), *effects)
+
+
+def _offered_without(state: State, call: PutBasket, programme: Programme, context: Context) -> Step:
+    """The server has said that nothing is there to pay with, whatever the offline policy would allow."""
+    return _offline(state, replace(call, redeem=0), programme, context)
+
+
+def _offline(state: State, call: PutBasket, programme: Programme, context: Context) -> Step:
+    begun = begin(state)
+    token = None if begun.attached or programme.header.paper == "never" else begun.token or context.next_token
+    offer = make_offer(context, programme, call.basket, call.redeem, begun.attached, token)
+    if isinstance(offer, Refusal):
+        return state, (Respond(call.reply, refused(offer)),)
+    return _offered(begun, call, offer, context)
+
+
+def _offered(state: State, call: PutBasket, offer: Offer, context: Context) -> Step:
+    taken: tuple[Effect, ...] = (TakeToken(),) if offer.token and offer.token != state.token else ()
+    answer = Quoted(offer.id, offer.quote, offer.quote.prompt, slip_data(offer, context))
+    after = replace(state, offer=offer, previous=None, token=offer.token or state.token, idle_at=None)
+    return after, (*_let_go(state, offer.hold), *taken, Respond(call.reply, answer))
+
+
+def _held(state: State) -> Held | None:
+    """What is held for the open receipt."""
+    return next((offer.hold for offer in (state.offer, state.previous) if offer and offer.hold), None)
+
+
+def _let_go(state: State, kept: Held | None) -> tuple[Effect, ...]:
+    """Give back what is held, unless it goes on as `kept`."""
+    old = _held(state)
+    return (ReleaseHold(old.id),) if old and (kept is None or kept.id != old.id) else ()
