@@ -230,6 +230,16 @@ def member_add(data: Path, card: str, balance: int, phone: str | None, greeting:
     click.echo(name)
 
 
+@member.command("allow-offline")
+@data_option
+@click.argument("name", metavar="MEMBER")
+def member_allow_offline(data: Path, name: str) -> None:
+    """Let MEMBER pay with points offline again, after shortfalls that were cleared up; the next one counts on."""
+    with _opened(DataFolder(data)) as (database, _), _refusals(), database.writing() as connection:
+        setup.allow_offline(connection, name)
+    click.echo(f"allowed member={name}")
+
+
 @main.command("ledger")
 @data_option
 @click.option("--csv", "file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="File to write.")

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
 from sqlalchemy import Connection, select
 
 from loyalty.programme import load
 from loyalty_server.enrolment.phone import parse_phone
 from loyalty_server.keys import Keys
 from loyalty_server.ledger import book_opening
-from loyalty_server.members import add_member, give_card, member_of_phone
+from loyalty_server.members import add_member, give_card, lock, member_of_phone, write
 from loyalty_server.programmes import programme_in_force, publish
 from loyalty_server.storage.statements import insert_new
 from loyalty_server.storage.tables import stores, tills
@@ -59,6 +60,15 @@ def add_known_member(
     give_card(connection, member, card, now)
     book_opening(connection, member, balance, now)
     return member
+
+
+def allow_offline(connection: Connection, member: str) -> None:
+    """Let a member pay with points again where the server is not asked. Raises LookupError."""
+    known = lock(connection, [member]).get(member)
+    if known is None:
+        raise LookupError(f"there is no member {member}")
+    state = msgspec.structs.replace(known.state, no_offline_redeem=False)
+    write(connection, [(member, known._replace(state=state))])
 
 
 def _check_name(option: str, wish: str, name: str) -> None:

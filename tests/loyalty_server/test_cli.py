@@ -223,6 +223,8 @@ def test_points_burn_and_the_ledger_is_held_against_itself(shell: Shell) -> None
     member = shell("member", "add", "--card", "2900000000018", "--balance", "300").strip()
     assert shell("expire") == "expired members=0 points=0 returns_without_sale=0\n"
     assert shell("verify") == "verified differences=0\n"
+    assert shell("member", "allow-offline", member) == f"allowed member={member}\n"
+    assert "there is no member x" in shell("member", "allow-offline", "x", code=1)
     database, _ = DataFolder(shell.folder).open()
     ago = datetime.now(UTC) - timedelta(days=2)
     lot = Lot(lot_of(ago), 300, ago)

@@ -10,6 +10,7 @@ import pytest
 
 from loyalty.quote import MemberState
 from loyalty.wire import Consent, Shown
+from loyalty_server import setup
 from loyalty_server.storage import tables
 
 if TYPE_CHECKING:
@@ -60,6 +61,20 @@ def test_who_pays_with_what_is_not_there_twice_pays_online_only(shop: Shop, till
     assert till.sale(100000, state=told, redeem="max").quote.redeemed == 500
     with pytest.raises(AssertionError, match="redeem_above_most"):
         offline_sale(till, told)
+
+
+def test_a_person_lets_him_again(shop: Shop, till: Till) -> None:
+    member = shop.member(CARD)
+    believed = MemberState(balance=500, as_of=shop.clock.now())
+    for _ in range(2):
+        till.sell(100000, member=member, state=believed, redeem=500)
+    with shop.database.writing() as tx:
+        setup.allow_offline(tx, member)
+        with pytest.raises(LookupError, match="no member x"):
+            setup.allow_offline(tx, "x")
+    assert not kept(shop, member).no_offline_redeem
+    till.sell(100000, member=member, state=believed, redeem=500)
+    assert kept(shop, member).no_offline_redeem
 
 
 def offline_sale(till: Till, state: MemberState) -> None:
