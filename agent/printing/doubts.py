@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _NUMBERS = 95  # the printable characters of ASCII
+_FEW = 3
+"""Fences in doubt that the next job is sent behind; each job that gets lost so leaves twice as many."""
 
 
 def number_of(job: int) -> bytes:
@@ -63,6 +65,11 @@ class Doubts:
         if self._settled_at is not None and now - self._settled_at >= settled_for:
             self._late = 0
         return self._late
+
+    def let_pass(self, now: float, settled_for: float) -> float:
+        """Seconds to let late answers pass before the next job, where there may be many of them and an end to them is known."""
+        few = self.late_fences(now, settled_for) <= _FEW
+        return 0.0 if few or self._settled_at is None else self._settled_at + settled_for - now
 
     def settled_by(self, numbers: Iterable[bytes]) -> list[int]:
         """The jobs that these late answers tell of; each once."""

@@ -52,7 +52,6 @@ _LOOK_EVERY_SILENT = 30.0
 _HELD_TURN = 1.0
 _STOP_WITHIN = 0.5
 _FENCES_BEFORE_US = 3  # of a job before this thread: its own, and that behind one doubt more
-_MOST_LATE = 31  # fences; with more than these in doubt, a job is better called sent
 _WITHDRAW_WITHIN = 2.0
 _MENDED_BY_HAND: Final = ("cutter", "error")
 
@@ -179,11 +178,13 @@ class PrintLoop:
         if problem is not None:
             self._hold(job, problem)
             return False
+        self._let_pass(talk, stop)
         if stop.is_set() or not self._book.set(job.id, "sending"):
             return False
+        end = self._end_of(job, talk)
         out = _Out(job, payload, talk, Waiting(self._clock, self._patience, talk, len(payload), spoke=self._spoke))
         try:
-            self._hand_over(payload + self._end_of(job, talk), talk, stop)
+            self._hand_over(payload + end, talk, stop)
             self._await(out, stop)
         except DeviceRefused:
             self._book.set(job.id, "held", "refused")
@@ -225,8 +226,14 @@ class PrintLoop:
         if not self._settings.answers:
             return b""
         late = self._doubts.late_fences(self._clock.monotonic(), self._patience.late_fences_end)
-        talk.fences = talk.fences and late <= _MOST_LATE
         return talk.end_of(number_of(job.id), late)
+
+    def _let_pass(self, talk: PrinterTalk, stop: threading.Event) -> None:
+        """Answers to fences of earlier jobs, where there may be many."""
+        while (
+            left := self._doubts.let_pass(self._clock.monotonic(), self._patience.late_fences_end)
+        ) > 0 and not stop.is_set():
+            self._listen(talk, min(left, _TURN))
 
     def _hand_over(self, payload: bytes, talk: PrinterTalk, stop: threading.Event) -> None:
         """All of it, however slowly the printer takes it. Raises DeviceStalled when it takes nothing for too long."""
@@ -269,10 +276,8 @@ class PrintLoop:
         verdict = out.waiting.judge(condition)
         if verdict == "held":
             self._book.set(out.job.id, "held", IN_PRINTER)
-        elif verdict == "unknown" or (
-            verdict == "sent" and self._told
-        ):  # it does tell the end of jobs: this one got lost
-            self._doubt_of(out, "silent")
+        elif verdict == "unknown" or (verdict == "sent" and self._told and out.talk.tells_the_end):
+            self._doubt_of(out, "silent")  # where it does tell the end of jobs, this one got lost
         elif verdict == "sent":
             self._untold(out)
         return verdict in ("unknown", "sent")
@@ -299,8 +304,9 @@ class PrintLoop:
         return True
 
     def _untold(self, out: _Out) -> None:
-        """The printer is well and never says that it has printed."""
-        out.talk.numbers, out.talk.fences = False, out.talk.numbers  # the next simpler way, if there is one
+        """The printer is well and does not say that it has printed."""
+        if out.talk.tells_the_end:
+            out.talk.numbers, out.talk.fences = False, out.talk.numbers  # the next simpler way, if there is one
         self._settle(out.job, "sent", "no_fence" if out.talk.speaks else "no_answers")
         if not out.talk.speaks:
             self._doubts.expect(out.talk.fences_sent)

@@ -36,6 +36,7 @@ _QUERIES = (1, 2, 3, 4)
 _ANSWER_WITHIN = 0.6
 _STEP = 2.0
 _TURN = 0.2
+_MOST_LATE = 31  # fences
 
 
 class PrinterTalk:
@@ -64,8 +65,8 @@ class PrinterTalk:
 
     @property
     def tells_the_end(self) -> bool:
-        """There is a way left in which it could say that a job is on the paper."""
-        return self.numbers or self.fences
+        """It has been asked to say when the last job is on the paper."""
+        return self._number is not None or self.fences_sent > 0
 
     def ask(self) -> Condition | None:
         """How it is now; None = no answer. Some models answer a part of the questions; that part counts."""
@@ -80,12 +81,12 @@ class PrinterTalk:
 
     def end_of(self, number: bytes, late: int) -> bytes:
         """What to send behind the job of that number, so that the printer tells when it is on the paper; `late` fences of
-        earlier jobs may still be answered."""
+        earlier jobs may still be answered. Nothing, where it cannot tell or those are too many."""
         self.printed, self._number, self._awaited, self.fences_sent = False, None, 0, 0
         if self.numbers:
             self._number = number
             return job_id_command(number)
-        self._awaited = late + 1 if self.fences else 0
+        self._awaited = late + 1 if self.fences and late <= _MOST_LATE else 0
         self.fences_sent = self._awaited
         return FENCE * self._awaited
 

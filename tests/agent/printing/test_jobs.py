@@ -12,67 +12,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.clock import SystemClock
 from agent.printing.doubts import Doubts, number_of
-from agent.printing.loop import PrinterSettings, PrintLoop
-from agent.printing.patience import Patience
-from agent.status import Status
 from agent.threads import Worker, end
 from agent.watch import HANGS_AFTER, LONGEST, Watch, WatchedPrinter
 from drivers.base import DeviceRefused, Printer
 from drivers.printers import tcp
-from drivers.printers.escpos.profile import load_profile
-from drivers.printers.escpos.status import FENCE
-from loyalty.wire import Enrolment
-from offline_queue import NewJob, QueueEnrolment, SetJob
+from offline_queue import SetJob
 from offline_queue.print_jobs import IN_PRINTER
-from receipt_templates.document import Document, Text, to_json
+
+from .desk import CLOCK, NAME, QUICK, Desk
 
 if TYPE_CHECKING:
     from conftest import LeapingClock, Store, Threads, Until, VirtualPrinter
-
-QUICK = Patience(ask_every=0.1, silent_after=0.5, no_fence_after=20.0, late_fences_end=0.3)
-NAME = "receipt"
-CLOCK = SystemClock()
-ENROLMENT = Enrolment(till="1", token="T")
-
-
-class Desk:
-    """A queue, a print loop and its printer."""
-
-    def __init__(self, store: Store, threads: Threads, until: Until, port: int, patience: Patience = QUICK) -> None:
-        self.store, self.threads, self.until, self.patience = store, threads, until, patience
-        self.options = tcp.Options("127.0.0.1", port)
-        self.status, self.heard = Status(CLOCK), list[str]()
-        self.status.subscribe(lambda board: self.heard.extend(part.text["en"] for part in board))
-        self.stop: threading.Event | None = None
-
-    def make_loop(self, opener: Callable[[], Printer]) -> PrintLoop:
-        settings, store = PrinterSettings(NAME, load_profile("default"), 80), self.store
-        self.loop = PrintLoop(settings, opener, store.queue, store.path, self.status, CLOCK, self.patience)
-        return self.loop
-
-    def start(self) -> None:
-        self.stop = self.threads.start(self.make_loop(lambda: tcp.DRIVER.open(self.options)).run)
-
-    def end(self) -> None:
-        assert self.stop is not None
-        self.threads.end(self.stop)
-
-    def add(self, text: str, lines: int = 1) -> int:
-        document = Document(tuple(Text(f"{text} {number}") for number in range(lines)), "ru")
-        return self.add_raw(to_json(document))
-
-    def add_raw(self, document: bytes) -> int:
-        job = self.store.queue.submit(QueueEnrolment(CLOCK.now(), ENROLMENT, NewJob(NAME, document))).result(5)
-        self.loop.wake()
-        return job
-
-    def becomes(self, *states: tuple[str, str]) -> None:
-        self.until(lambda: self.store.states() == list(states))
-
-    def says(self, word: str) -> None:
-        self.until(lambda: any(part.part == "printer" and word in part.text["en"] for part in self.status.snapshot()))
 
 
 @pytest.fixture
@@ -216,76 +167,6 @@ def test_an_earlier_job_that_prints_on_does_not_speak_for_the_next_one(
     assert [text.split()[0] for text in virtual_printer.papers] == ["Первый", "Второй"]
 
 
-class Scripted:
-    """A printer whose answers to fences are in the test's hands; all questions it answers at once: it is well."""
-
-    def __init__(self) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.listener.settimeout(0.05)
-        self.port = self.listener.getsockname()[1]
-        self.peer: socket.socket | None = None
-        self.jobs = self.fences = 0
-        self.fence_answers = True
-
-    def run(self, stop: threading.Event) -> None:
-        with self.listener:
-            while not stop.is_set():
-                try:
-                    self.peer, _ = self.listener.accept()
-                except TimeoutError:
-                    continue
-                with self.peer:
-                    self._serve(self.peer, stop)
-
-    def _serve(self, peer: socket.socket, stop: threading.Event) -> None:
-        peer.settimeout(0.05)
-        while not stop.is_set():
-            try:
-                chunk = peer.recv(65536)
-            except TimeoutError:
-                continue
-            except OSError:
-                return
-            if not chunk:
-                return
-            peer.sendall(b"\x12" * chunk.count(b"\x10\x04"))
-            self.jobs += chunk.count(b"\x1b@\x1bt")  # ESC @ alone frees it of an earlier job
-            self.fences += chunk.count(FENCE)
-
-    def answer_fence(self) -> None:
-        assert self.peer is not None
-        self.peer.sendall(b"\x00")
-
-    def hang_up(self) -> None:
-        assert self.peer is not None
-        self.peer.shutdown(socket.SHUT_RDWR)
-
-
-@pytest.fixture
-def scripted(threads: Threads) -> Scripted:
-    printer = Scripted()
-    threads.start(printer.run)
-    return printer
-
-
-def test_answers_to_fences_that_come_late_are_let_pass(
-    store: Store, threads: Threads, until: Until, scripted: Scripted
-) -> None:
-    desk = Desk(store, threads, until, scripted.port)
-    desk.start()
-    desk.add("Первый")
-    until(lambda: (scripted.jobs, scripted.fences) == (1, 1))
-    scripted.hang_up()
-    desk.becomes(("unknown", "connection_lost"))
-    desk.add("Второй")
-    until(lambda: (scripted.jobs, scripted.fences) == (2, 3))
-    scripted.answer_fence()  # that of the first job, or not
-    threading.Event().wait(0.3)
-    desk.becomes(("unknown", "connection_lost"), ("sending", ""))
-    scripted.answer_fence()
-    desk.becomes(("unknown", "connection_lost"), ("printed", ""))
-
-
 def test_a_job_whose_end_could_not_be_stored_is_not_sent_again(desk: Desk, virtual_printer: VirtualPrinter) -> None:
     desk.end()
     job = desk.add("Первый")
@@ -311,18 +192,6 @@ def test_a_disk_that_stalls_delays_a_receipt_and_loses_none(
     slow.set()
     desk.becomes(("printed", ""))
     assert len(virtual_printer.papers) == 1
-
-
-def test_a_printer_without_fences_makes_only_the_first_receipts_wait(
-    store: Store, threads: Threads, until: Until, scripted: Scripted
-) -> None:
-    patience = Patience(ask_every=0.1, no_fence_after=0.5, late_fences_end=0.3)
-    desk = Desk(store, threads, until, scripted.port, patience)
-    desk.start()
-    for number in range(1, 4):
-        desk.add("Чек")
-        desk.becomes(*[("sent", "no_fence")] * number)
-    assert (scripted.jobs, scripted.fences) == (3, 1)
 
 
 def test_a_driver_that_hangs_with_a_job_leaves_a_doubt_and_the_next_is_printed(
