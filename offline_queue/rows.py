@@ -148,11 +148,15 @@ def in_place(rows: Iterable[StoredRow], epoch: str, number: int, previous: bytes
     for row in rows:
         if number == 1:
             previous = GENESIS
-        moved = dataclasses.replace(row, seq=number)
-        wrong = row.seq != number and previous is not None and _hash(previous, epoch, moved) == row.hash
-        found.append(moved if wrong else row)
+        found.append(row if row.seq == number else _moved(row, epoch, number, previous))
         number, previous = found[-1].seq + 1, row.hash
     return [row for row, after in pairwise(found) if row.seq < after.seq] + found[-1:]
+
+
+def _moved(row: StoredRow, epoch: str, number: int, previous: bytes | None) -> StoredRow:
+    """The row under another number, if its hash says that this is the one that it was written with."""
+    moved = dataclasses.replace(row, seq=number)
+    return moved if previous is not None and _hash(previous, epoch, moved) == row.hash else row
 
 
 def damaged(row: StoredRow) -> StoredRow:
