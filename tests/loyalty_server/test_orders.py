@@ -202,7 +202,7 @@ def books_of(tx: Connection) -> dict[str, object]:
     return {"entries": kept, "members": states, "returns": settled, "receipts": receipts}
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_any_order_makes_the_same_ledger(
     shop: Shop, size: Callable[[int, int], int], proof: Callable[[str], None]
 ) -> None:
