@@ -7,6 +7,7 @@ one made for this. That is what ties the receipt to the member, whichever of the
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -58,7 +59,7 @@ class EnrolmentAtTill:
 
     def _ask(self, device: Device, asked: EnrolmentRequest) -> EnrolmentReply:
         server, now = self._server, self._server.clock.now()
-        token, wish = self._token(device, asked.token), self._wish(asked)
+        token, wish = self._token(device, asked.token), self._wish(asked, now)
         with server.database.writing() as connection:
             found = steps.visit(connection, server.keys, asked.token, now)
             if not isinstance(found, Open):
@@ -98,7 +99,7 @@ class EnrolmentAtTill:
             raise _closed("unknown")
         return token
 
-    def _wish(self, asked: EnrolmentRequest) -> Wish:
+    def _wish(self, asked: EnrolmentRequest, now: datetime) -> Wish:
         """Raises Refused."""
         phone = parse_phone(asked.phone)
         if phone is None:
@@ -108,7 +109,8 @@ class EnrolmentAtTill:
         version = asked.text_version or self._wordings.current()
         if self._wordings.find("personal_data", version, asked.language) is None:
             raise refuse("consent_text_unknown")
-        return Wish(phone, "advertising" in asked.consents, asked.language, version, asked.shown_at)
+        shown_at = steps.possible_showing(asked.shown_at, now)
+        return Wish(phone, "advertising" in asked.consents, asked.language, version, shown_at)
 
 
 def _closed(why: steps.Closed) -> Refused:

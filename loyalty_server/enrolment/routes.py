@@ -53,7 +53,7 @@ class Enrolment:
                 Route(f"/{letter}/{{token}}/confirm", self.show, methods=["GET"]),
                 Route(f"/{letter}/{{token}}/confirm", self.confirm, methods=["POST"]),
             )
-        ] + [Route("/texts/{language}/{purpose}/{version:int}", self.wording, methods=["GET"])]
+        ] + [Route("/texts/{language}/{purpose}/{version}", self.wording, methods=["GET"])]
 
     async def show(self, request: Request) -> Response:
         """GET /e/{token}."""
@@ -75,7 +75,7 @@ class Enrolment:
     async def wording(self, request: Request) -> Response:
         """GET /texts/{language}/{purpose}/{version}."""
         params = request.path_params
-        found = self.wordings.find(params["purpose"], params["version"], params["language"])
+        found = self.wordings.find(params["purpose"], _number(params["version"]), params["language"])
         if found is None:
             raise refuse("not_found")
         return pages.wording_page(Place("", found.language, 0), found)
@@ -190,5 +190,4 @@ def _number(text: str) -> int:
 
 
 def _shown_at(fields: Fields, now: datetime) -> datetime | None:
-    shown = datetime.fromtimestamp(_number(fields.get("shown", "")), UTC)
-    return shown if shown.year > 2000 and shown <= now else None
+    return steps.possible_showing(datetime.fromtimestamp(_number(fields.get("shown", "")), UTC), now)

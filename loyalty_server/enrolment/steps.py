@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
@@ -34,6 +34,8 @@ CODES_PER_PHONE = 6
 CLAIMS_PER_PHONE = 3
 A_DAY = timedelta(days=1)
 SHOWN_AGAIN = timedelta(hours=1)
+
+_FIRST_SHOWN = datetime(2001, 1, 1, tzinfo=UTC)
 
 Closed = Literal["unknown", "expired", "used"]
 Channel = Literal["receipt_qr", "till"]
@@ -98,6 +100,11 @@ def visit(connection: Connection, keys: Keys, text: str, now: datetime) -> Open 
     if receipt is not None:
         return Open(token, receipt.earned)
     return Open(token, 0 if line is not None and line.bound_to == "till" else None)
+
+
+def possible_showing(shown_at: datetime | None, now: datetime) -> datetime | None:
+    """Return when a text was shown, as a phone or a till says; None where that cannot be."""
+    return shown_at if shown_at is not None and _FIRST_SHOWN < shown_at <= now else None
 
 
 def ask(connection: Connection, keys: Keys, token: Token, wish: Wish, now: datetime) -> Sent | Refusal:

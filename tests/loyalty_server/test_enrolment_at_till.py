@@ -91,6 +91,14 @@ def test_consents_say_that_they_were_given_at_the_till(shop: Shop, till: Till) -
     assert kept == [("advertising", *same), ("personal_data", *same)]
 
 
+@pytest.mark.parametrize("shown", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_showing_that_cannot_have_been_is_not_kept(shop: Shop, till: Till, shown: str) -> None:
+    token = till.token()
+    asked = ask(till, token, shown_at=shown)
+    assert confirm(till, asked.json()["id"], token, shop.last_code()).status_code == 200
+    assert shop.all(tables.consents, "shown_at") == [(None,)]
+
+
 @pytest.mark.parametrize(
     ("more", "code"),
     [
