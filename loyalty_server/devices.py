@@ -25,6 +25,7 @@ from loyalty_server.storage.tables import claim_codes, devices, epochs, stores, 
 
 CODE_LIVES = timedelta(days=7)
 _LONGEST_EPOCH = 64
+_LONGEST_VERSION = 64
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,11 @@ def find_device(connection: Connection, device: str) -> Device | None:
     return None if row is None else _device(row)
 
 
+def lock_device(connection: Connection, device: str) -> Device:
+    """Return the device as it is now, and keep everybody else from it until the transaction ends."""
+    return _device(connection.execute(select(devices).where(devices.c.id == device).with_for_update()).one())
+
+
 def is_known_key(connection: Connection, key: str) -> bool:
     """Tell whether this is, or was last, the key of a device."""
     of_any = select(devices.c.id).where(or_(devices.c.public_key == key, devices.c.old_public_key == key))
@@ -128,6 +134,8 @@ def ask_for_key(connection: Connection, device: str, now: datetime) -> None:
 
 def _claimed_before(connection: Connection, keys: Keys, device: str, request: ClaimRequest, url: str) -> ClaimReply:
     row = connection.execute(select(devices).where(devices.c.id == device)).one()
+    if row.revoked_at is not None:
+        raise refuse("claim_code_unknown")
     if (row.public_key, row.machine) != (request.public_key, request.machine):
         raise refuse("claim_code_used")
     return _welcome(connection, keys, _device(row), url)
@@ -152,7 +160,7 @@ def _register(connection: Connection, store: str, request: ClaimRequest, public_
             store=store,
             public_key=request.public_key,
             machine=request.machine,
-            version=request.version,
+            version=request.version[:_LONGEST_VERSION],
             token_generation=device.token_generation,
             epoch=device.epoch,
             claimed_at=now,
@@ -164,14 +172,16 @@ def _register(connection: Connection, store: str, request: ClaimRequest, public_
 
 def _replace(connection: Connection, name: str, request: ClaimRequest, now: datetime) -> Device:
     """The device with another key, on another machine if need be, and with an epoch that no copy of it knows."""
-    old = _device(connection.execute(select(devices).where(devices.c.id == name)).one())
+    old = lock_device(connection, name)
     close_epoch(connection, old, "claimed", now)
     epoch = _new_epoch(connection, request)
     begin_epoch(connection, name, epoch, now)
     changed = update(devices).where(devices.c.id == name).values(public_key=request.public_key, epoch=epoch)
     changed = changed.values(old_public_key=None, old_key_until=None, key_asked_at=None)
     connection.execute(
-        changed.values(machine=request.machine, version=request.version[:64], claimed_at=now, revoked_at=None)
+        changed.values(
+            machine=request.machine, version=request.version[:_LONGEST_VERSION], claimed_at=now, revoked_at=None
+        )
     )
     return _device(connection.execute(select(devices).where(devices.c.id == name)).one())
 

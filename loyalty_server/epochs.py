@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, select, update
 
 from loyalty.wire import EpochReply, EpochRequest, Heartbeat, Problem
-from loyalty_server.devices import Device, begin_epoch, close_epoch, is_epoch
+from loyalty_server.devices import Device, begin_epoch, close_epoch, is_epoch, lock_device
 from loyalty_server.flags import flag
 from loyalty_server.problems import problem, refuse
 from loyalty_server.storage.tables import devices, epochs
@@ -37,6 +37,7 @@ def open_epoch(connection: Connection, device: Device, wish: EpochRequest, now: 
     """
     if not (is_epoch(wish.epoch) and 0 <= wish.last_seq < _MOST):
         raise refuse("malformed", "epoch must be 1-64 letters and digits, last_seq a possible number")
+    device = lock_device(connection, device.id)
     known = connection.execute(select(epochs).where(epochs.c.epoch == wish.epoch)).one_or_none()
     if known is not None:
         mine = known.device == device.id and known.epoch == device.epoch

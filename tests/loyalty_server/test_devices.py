@@ -141,3 +141,14 @@ def test_a_revoked_device_is_told_so(shop: Shop, till: Till, problem_of: Read) -
     response = till.post(row)
     assert (response.status_code, problem_of(response).code) == (401, "device_revoked")
     assert shop.count(tables.receipts) == 0
+
+
+def test_the_code_of_a_revoked_device_hands_out_no_keys(shop: Shop, till: Till, problem_of: Read) -> None:
+    """Nothing of a claim is secret but the code, and that stands in the configuration of the stolen PC."""
+    code = shop.code()
+    stolen = till.__class__(shop, "pc-9")
+    stolen.claim(code)
+    with shop.database.writing() as tx:
+        revoke(tx, stolen.me.device, shop.clock.now())
+    again = stolen.ask_claim(code)
+    assert (again.status_code, problem_of(again).code) == (403, "claim_code_unknown")

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from loyalty.chain import GENESIS
-from loyalty.wire import EpochReply, Heartbeat, Origin, Row
-from loyalty_server.devices import new_code_for, revoke
+from loyalty.wire import EpochReply, EpochRequest, Heartbeat, Origin, Row
+from loyalty_server.devices import find_device, new_code_for, revoke
+from loyalty_server.epochs import open_epoch
 from loyalty_server.storage import tables
 
 if TYPE_CHECKING:
@@ -90,6 +91,22 @@ def test_the_rest_of_a_closed_epoch_may_still_come(till: Till) -> None:
 def test_a_wish_whose_answer_was_lost_is_granted_again(till: Till) -> None:
     epoch = uuid.uuid4().hex
     assert ask(till, epoch).content == ask(till, epoch).content
+
+
+def test_two_wishes_at_once_leave_one_epoch_open(shop: Shop, till: Till) -> None:
+    """Both asked while the first epoch stood; the one that comes second must see what the first has done."""
+    with shop.database.reading() as tx:
+        asked = find_device(tx, till.me.device)
+    assert asked is not None
+    for epoch in ("one", "one", "two"):
+        wish = EpochRequest(
+            epoch=epoch, old_epoch=till.me.epoch, last_seq=0, last_hash="", reason="fork", machine=till.machine
+        )
+        with shop.database.writing() as tx:
+            assert isinstance(open_epoch(tx, asked, wish, shop.clock.now()), EpochReply)
+    still_open = [epoch for epoch, closed in shop.all(tables.epochs, "epoch", "closed_at") if closed is None]
+    assert still_open == ["two"]
+    assert shop.all(tables.devices, "epoch") == [("two",)]
 
 
 def test_what_is_booked_under_its_old_number_is_not_booked_again(shop: Shop, till: Till) -> None:
