@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -46,11 +46,12 @@ class Taken(NamedTuple):
 
 
 class Booked(NamedTuple):
-    """A sale that is in: its row, its time, the member it is of, and what the till printed."""
+    """A sale that is in: its row, its times, the member it is of, and what the till printed."""
 
     row_id: str
     business_day: date
     at: datetime
+    received_at: datetime
     member: str | None
     sale: Sale
 
@@ -106,7 +107,8 @@ def sales_of(connection: Connection, names: Collection[Name]) -> dict[Name, Book
 
 def booked_of(row: Row[tuple[object, ...]]) -> Booked:
     """Return a line of `receipts`, read."""
-    return Booked(row.row_id, row.business_day, row.at, row.member, msgspec.json.decode(row.body, type=Sale))
+    sale = msgspec.json.decode(row.body, type=Sale)
+    return Booked(row.row_id, row.business_day, row.at, row.received_at, row.member, sale)
 
 
 def write(connection: Connection, changes: Collection[tuple[Sequence[Taken], Sequence[Taken]]]) -> None:
@@ -140,7 +142,7 @@ def settle(
         Entry("adjust", member, adjusted, booked.at, taken.row_id, name[0], name, lives, of),
     ]
     event = Return(
-        receipt=taken.said.receipt, sale=taken.said.sale, day=day_of(booked.sale), refund=0, **gone._asdict()
+        receipt=taken.said.receipt, sale=taken.said.sale, day=day_of(as_counted(booked)), refund=0, **gone._asdict()
     )  # fmt: skip
     return Settled(apply(state, event), [entry for entry in entries if entry.points], excess)
 
@@ -148,6 +150,20 @@ def settle(
 def too_much(programme: Programme, booked: Booked, taken: Sequence[Taken]) -> bool:
     """Tell whether more came back than was sold."""
     return _effects(sold_of(programme, booked), [each.said for each in taken[:-1]], taken[-1].said)[2]
+
+
+def as_counted(booked: Booked) -> Sale:
+    """Return the sale as the counters see it: of the day of its arrival, where it says that it is from a later one. The
+    counters would stand still until that day comes.
+    """
+    sale, day = booked.sale, booked.received_at.date()
+    if day_of(sale) <= day + timedelta(days=1):  # it is tomorrow somewhere
+        return sale
+    state = sale.member_state
+    if state is not None:
+        state = msgspec.structs.replace(state, counters=msgspec.structs.replace(state.counters, on=day))
+    receipt = msgspec.structs.replace(sale.receipt, business_day=day)
+    return msgspec.structs.replace(sale, receipt=receipt, member_state=state)
 
 
 def sold_of(programme: Programme, booked: Booked) -> Sold:

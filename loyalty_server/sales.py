@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, select, update
 
 from loyalty import ledger
-from loyalty.member import apply
+from loyalty.member import apply, day_of
 from loyalty.wire import Enrolment, Sale
 from loyalty_server import flags
 from loyalty_server.books import Books
@@ -22,7 +22,7 @@ from loyalty_server.keys import Keys
 from loyalty_server.ledger import Entry
 from loyalty_server.members import Member
 from loyalty_server.payment import settle
-from loyalty_server.returned import Booked, booked_of
+from loyalty_server.returned import Booked, as_counted, booked_of
 from loyalty_server.settling import programme_of, settle_waiting
 from loyalty_server.slips import ACCEPTED, DUPLICATE, LONGEST_NAME, Name, Outcome, Slip, name_of, plain, rejected
 from loyalty_server.storage.tables import RECEIPT, receipts, stores, tills
@@ -80,7 +80,7 @@ def book_sale(desk: Desk, slip: Slip, sale: Sale) -> Outcome:
     at = time_of(desk, slip, sale.receipt.till)
     member = member_of(desk, slip, sale.receipt.till, sale.member, sale.card) or _member_of_token(desk, slip, sale)
     _put(desk, slip, at, sale, member)
-    sold = Booked(row.id, sale.receipt.business_day, at, member, sale)
+    sold = Booked(row.id, sale.receipt.business_day, at, desk.now, member, sale)
     line = None if member is None else books.members.get(member)
     if member is not None and line is not None:
         short = settle(books, sale, desk.device.id, member, line.state, at, desk.now)
@@ -90,7 +90,7 @@ def book_sale(desk: Desk, slip: Slip, sale: Sale) -> Outcome:
         desk.flag("returned_too_much", slip, till=taken.receipt[2], member=member, detail=f"row={taken.row_id}")
     if name in books.sold:
         books.sold.put(name, sold)
-    _look_closer(desk, slip, sale)
+    _look_closer(desk, slip, sold)
     return ACCEPTED
 
 
@@ -116,7 +116,7 @@ def credit(books: Books, member: str, line: Member, booked: Booked) -> None:
         Entry("redeem", member, -quote.redeemed, booked.at, booked.row_id, booked.business_day, name),
         Entry("earn", member, quote.earned, booked.at, booked.row_id, booked.business_day, name, burns),
     ]
-    books.post(member, apply(line.state, booked.sale), [entry for entry in entries if entry.points])
+    books.post(member, apply(line.state, as_counted(booked)), [entry for entry in entries if entry.points])
 
 
 def time_of(desk: Desk, slip: Slip, till: str) -> datetime:
@@ -175,8 +175,10 @@ def _put(desk: Desk, slip: Slip, at: datetime, sale: Sale, member: str | None) -
     )  # fmt: skip
 
 
-def _look_closer(desk: Desk, slip: Slip, sale: Sale) -> None:
-    quote, till = sale.quote, sale.receipt.till
+def _look_closer(desk: Desk, slip: Slip, sold: Booked) -> None:
+    sale, quote, till = sold.sale, sold.sale.quote, sold.sale.receipt.till
+    if as_counted(sold) is not sale and sold.at == slip.at:  # else its clock is flagged already
+        desk.flag("clock_ahead", slip, till=till, detail=f"day={day_of(sale)}")
     if quote.pay + quote.discount + sum(quote.line_redeemed) != quote.total:
         desk.flag("sums", slip, till=till, detail=f"total={quote.total} pay={quote.pay} discount={quote.discount}")
     if till not in desk.tills:
@@ -188,10 +190,10 @@ def _look_closer(desk: Desk, slip: Slip, sale: Sale) -> None:
 def _look_at_points(desk: Desk, slip: Slip, sale: Sale, member: str, short: int) -> None:
     """Coupons that were used before, and points that were not there."""
     books, till = desk.books, sale.receipt.till
-    for code in sale.quote.coupons_used:
-        key = (member, plain(code, LONGEST_NAME))
+    for code in dict.fromkeys(plain(code, LONGEST_NAME) for code in sale.quote.coupons_used):
+        key = (member, code)
         if books.coupons.get(key) is not None:
-            desk.flag("coupon_reused", slip, till=till, member=member, detail=key[1])
+            desk.flag("coupon_reused", slip, till=till, member=member, detail=code)
         books.coupons.put(key, True)
         books.uses.add(*key, slip.row.id, slip.at)
     if short:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from loyalty.chain import GENESIS
 from loyalty.jws import sign_programme, sign_request
 from loyalty.wire import Origin
 from loyalty_server.edge import Limits
@@ -98,6 +99,20 @@ def test_impossible_numbers_of_a_row_stop_no_other(till: Till, name: str, number
     said = till.verdicts(*rows)
     assert (said[0], said[2]) == ("accepted", "accepted")
     assert said[1] == ("row_schema" if name == "schema" else "accepted"), "an unknown row may be corrected"
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [f'{{"spa":{"9" * 4299}}}', '{"spa":-1000000000001}', json.dumps({str(number): 1 for number in range(65)})],
+    ids=["long", "negative", "many"],
+)
+def test_impossible_stamps_of_a_sale_stop_no_other(shop: Shop, till: Till, stamps: str) -> None:
+    """They would stand in the member's state, which nobody could write any more one day."""
+    row = till.row(till.sale(member=shop.member("2900000000018")))
+    assert '"stamps_after":{}' in row.body
+    till.seq, till.last = 0, GENESIS
+    rows = [till.row(row.body.replace('"stamps_after":{}', f'"stamps_after":{stamps}')), till.row(till.sale())]
+    assert till.verdicts(*rows) == ["row_malformed", "accepted"]
 
 
 def test_texts_with_nul_are_kept_or_refused_and_never_a_failure(till: Till) -> None:

@@ -304,6 +304,26 @@ def test_a_receipt_from_the_future_is_booked_at_its_arrival(shop: Shop, till: Ti
     assert shop.flags() == ["clock_ahead"]
 
 
+def test_a_business_day_from_the_future_stops_no_counters(shop: Shop, till: Till) -> None:
+    """A cash register with a wrong year: the member's limits a day, month and year must go on to count."""
+    member = shop.member(CARD)
+    sale = till.sale(member=member)
+    odd = msgspec.structs.replace(sale, receipt=msgspec.structs.replace(sale.receipt, business_day=date(2028, 1, 1)))
+    assert till.verdicts(till.row(odd), till.row(till.sale(member=member))) == ["accepted"] * 2
+    (change,) = till.changes()
+    assert change.state is not None
+    assert change.state.counters.purchases == {"lifetime": 2, "year": 2, "month": 2, "day": 2}
+    assert change.state.counters.on == date(2026, 12, 12)
+    assert shop.flags() == ["clock_ahead"]
+
+
+def test_a_coupon_that_stands_twice_on_a_receipt_is_used_once(shop: Shop, till: Till) -> None:
+    sale = till.sale(member=shop.member(CARD))
+    twice = msgspec.structs.replace(sale, quote=msgspec.structs.replace(sale.quote, coupons_used=("A", "A")))
+    assert till.verdicts(till.row(twice)) == ["accepted"]
+    assert (shop.all(tables.coupon_uses, "code"), shop.flags()) == ([("A",)], [])
+
+
 def test_what_is_booked_survives_a_restart(shop: Shop, till: Till) -> None:
     member = shop.member(CARD)
     rows = [till.row(till.sale(member=member)) for _ in range(2)]
