@@ -277,8 +277,7 @@ def verify_ledger(data: Path, audit: int | None) -> None:
             found = list(verify.differences(connection, said))
         asked = 0
         if audit is not None:
-            with database.writing() as connection:
-                asked, odd = verify.audit(connection, audit, SystemClock().now())
+            asked, odd = verify.audit(database, audit, SystemClock().now())
             found += odd
     for each in found:
         click.echo(f"{each.kind}={each.name} {each.detail}")

@@ -31,6 +31,9 @@ ENTRY_COLUMNS = (
 )  # fmt: skip
 
 
+_STREAMED = {"yield_per": 500}
+
+
 class Entry(NamedTuple):
     """Points that a member got (or paid, below zero). `receipt` is None for what no receipt stands behind.
 
@@ -103,7 +106,7 @@ def write_csv(connection: Connection, file: TextIO) -> int:
 
 def _lines(connection: Connection) -> Iterator[tuple[object, ...]]:
     others = select(ledger).where(ledger.c.number.is_(None)).order_by(ledger.c.id)
-    for row in connection.execute(others):
+    for row in connection.execute(others, execution_options=_STREAMED):
         at, booked = row.at.isoformat(), row.booked_at.isoformat()
         yield (row.kind, row.points, row.member, *[""] * 7, at, booked, row.row_id, "", "", "")
     same = and_(*(ledger.c[name] == receipts.c[name] for name in RECEIPT), ledger.c.kind.in_(_OF_SALES))
@@ -119,12 +122,13 @@ _BACK = ("return_redeem", "return_earn", "adjust")
 
 def _with_entries(connection: Connection, table: Table, same: ColumnElement[bool]) -> Result[Any]:
     """Each line of a table with each entry of its own, or with none."""
+    own = [column for column in table.columns if column.name != "body"]
     both = select(
-        table, ledger.c.kind.label("entry"), ledger.c.points, ledger.c.booked_at, ledger.c.member.label("owner")
+        *own, ledger.c.kind.label("entry"), ledger.c.points, ledger.c.booked_at, ledger.c.member.label("owner")
     )
     ordered = both.select_from(table.outerjoin(ledger, same))
     ordered = ordered.order_by(table.c.at, table.c.device, table.c.epoch, table.c.seq, ledger.c.id)
-    return connection.execute(ordered)
+    return connection.execute(ordered, execution_options=_STREAMED)
 
 
 def _line_of(row: Row[Any], total: object, pay: object) -> tuple[object, ...]:

@@ -26,6 +26,7 @@ from loyalty_server.lots import account_of, pasts_of
 from loyalty_server.members import state_of
 from loyalty_server.programmes import of_revisions
 from loyalty_server.storage import tables
+from loyalty_server.storage.database import Database
 from loyalty_server.storage.statements import append
 from loyalty_server.storage.tables import RECEIPT
 
@@ -60,14 +61,17 @@ def differences(connection: Connection, said: Said) -> Iterator[Difference]:
     yield from _chains(connection, said)
 
 
-def audit(connection: Connection, one_in: int, now: datetime) -> tuple[int, list[Difference]]:
+def audit(database: Database, one_in: int, now: datetime) -> tuple[int, list[Difference]]:
     """Ask the engine again for one in so many sales, the same ones each time; return how many, and those that differ.
 
-    What differs is flagged once.
+    What differs is flagged once. Tills go on to deliver meanwhile: nothing is locked before the flags are written.
     """
     asked, found, lines = 0, [], {}
     programmes: dict[int, Programme | None] = {}
-    with connection.execute(select(tables.receipts), execution_options=_STREAMED) as rows:
+    with (
+        database.reading() as connection,
+        connection.execute(select(tables.receipts), execution_options=_STREAMED) as rows,
+    ):
         for row in rows:
             if int(row.body_sha256[:8], 16) % one_in:
                 continue
@@ -77,9 +81,11 @@ def audit(connection: Connection, one_in: int, now: datetime) -> tuple[int, list
                 found.append(difference)
                 detail = difference.detail
                 lines[row.row_id] = (now, "quote_differs", row.device, row.row_id, row.till, row.member, detail)
-    told = select(tables.flags.c.row_id).where(tables.flags.c.kind == "quote_differs")
-    known = set(connection.execute(told).scalars())
-    append(connection, tables.flags, COLUMNS, [line for row_id, line in lines.items() if row_id not in known])
+    if lines:
+        told = select(tables.flags.c.row_id).where(tables.flags.c.kind == "quote_differs")
+        with database.writing() as connection:
+            known = set(connection.execute(told).scalars())
+            append(connection, tables.flags, COLUMNS, [line for row_id, line in lines.items() if row_id not in known])
     return asked, found
 
 

@@ -223,13 +223,17 @@ def test_the_audit_asks_the_engine_again_and_flags_once(shop: Shop, till: Till) 
     sales[2] = msgspec.structs.replace(sales[2], quote=foreign)
     assert till.verdicts(*map(till.row, sales)) == ["accepted"] * 3
     for _ in range(2):
-        with shop.database.writing() as tx:
-            asked, found = verify.audit(tx, 1, shop.clock.now())
+        asked, found = verify.audit(shop.database, 1, shop.clock.now())
         assert (asked, [each.name[-1] for each in found]) == (3, ["2", "3"])
     assert sorted(shop.flags()) == ["quote_differs", "quote_differs", "unknown_programme"]
-    with shop.database.writing() as tx:
-        asked, _ = verify.audit(tx, 1_000_000_000, shop.clock.now())
+    asked, _ = verify.audit(shop.database, 1_000_000_000, shop.clock.now())
     assert asked == 0
+
+
+def test_the_audit_waits_for_nobody_who_writes_and_nobody_for_it(shop: Shop, till: Till) -> None:
+    till.sell(10000, state=state_of(shop, 0))
+    with shop.served.writing():
+        assert verify.audit(shop.database, 1, shop.clock.now()) == (1, [])
 
 
 def refused(sale: Sale) -> Sale:
@@ -238,6 +242,5 @@ def refused(sale: Sale) -> Sale:
 
 def test_a_quote_that_the_engine_refuses_is_a_difference(shop: Shop, till: Till) -> None:
     assert till.verdicts(till.row(refused(till.sale()))) == ["accepted"]
-    with shop.database.writing() as tx:
-        _, (found,) = verify.audit(tx, 1, shop.clock.now())
+    _, (found,) = verify.audit(shop.database, 1, shop.clock.now())
     assert "refused: redeem_above_most" in found.detail
