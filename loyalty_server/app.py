@@ -33,7 +33,7 @@ from loyalty.wire import (
 from loyalty_server.changes import changes_since
 from loyalty_server.device_keys import DeviceKeys
 from loyalty_server.devices import Device, claim
-from loyalty_server.edge import Server, authenticate, decode, json_reply, read_body, squeeze
+from loyalty_server.edge import Server, authenticate, decode, json_reply, read_batch, read_body, squeeze
 from loyalty_server.enrolment.at_till import EnrolmentAtTill
 from loyalty_server.enrolment.pages import trouble_page
 from loyalty_server.enrolment.routes import Enrolment, wanted_language
@@ -104,7 +104,7 @@ class Api:
     async def events(self, request: Request) -> Response:
         """POST /v1/events."""
         device = await run_in_threadpool(authenticate, self._server, request)
-        batch = decode(await read_body(request, self._server.limits), Batch)
+        batch = decode(await read_batch(request, self._server.limits), Batch)
         outcome = await run_in_threadpool(self._ingest, device, batch)
         return reply(outcome) if isinstance(outcome, Problem) else json_reply(outcome)
 

@@ -35,8 +35,9 @@ T = TypeVar("T")
 class Limits:
     """How much of anything the server takes or gives at once."""
 
-    packed: int = 4 << 20  # bytes of a body as it travels
-    unpacked: int = 16 << 20  # bytes of a body after gzip
+    packed: int = 4 << 20  # bytes of a batch as it travels
+    unpacked: int = 16 << 20  # bytes of a batch after gzip
+    message: int = 1 << 20  # bytes of any other body, before and after gzip: some come from who knows whom
     form: int = 8 << 10  # bytes of an enrolment form
     page: int = 2500  # members in one page of changes
     body_seconds: float = 30.0  # until a body is here
@@ -81,14 +82,13 @@ def receipt_address(text: str) -> str:
 
 
 async def read_body(request: Request, limits: Limits) -> bytes:
-    """Return the body, unpacked. Raises Refused `too_large`, `too_slow`, `media_type` or `malformed`."""
-    packed = await read_bounded(request, limits.packed, limits.body_seconds)
-    match request.headers.get("content-encoding", "identity").strip().lower():
-        case "identity":
-            return packed
-        case "gzip":
-            return _unpack(packed, limits.unpacked)
-    raise refuse("media_type")
+    """Return the body of a message, unpacked. Raises Refused `too_large`, `too_slow`, `media_type` or `malformed`."""
+    return await _read(request, limits.message, limits.message, limits.body_seconds)
+
+
+async def read_batch(request: Request, limits: Limits) -> bytes:
+    """Return the body of a batch of rows in the same way; it may be larger than any other."""
+    return await _read(request, limits.packed, limits.unpacked, limits.body_seconds)
 
 
 async def read_bounded(request: Request, most: int, seconds: float) -> bytes:
@@ -168,6 +168,16 @@ def _verified(token: str, keys: tuple[bytes, ...], host: str, now: datetime) -> 
             return key
     verify_request(token, keys[-1], host, now)
     return keys[-1]
+
+
+async def _read(request: Request, most_packed: int, most: int, seconds: float) -> bytes:
+    packed = await read_bounded(request, most_packed, seconds)
+    match request.headers.get("content-encoding", "identity").strip().lower():
+        case "identity":
+            return packed
+        case "gzip":
+            return _unpack(packed, most)
+    raise refuse("media_type")
 
 
 def _unpack(packed: bytes, most: int) -> bytes:

@@ -68,5 +68,6 @@ def _is_copy(beat: Heartbeat, epoch: Row[Any]) -> bool:
 
 
 def _spread(connection: Connection) -> int:
-    count = connection.execute(select(func.count()).select_from(devices).where(devices.c.revoked_at.is_(None)))
-    return min(max(count.scalar_one() // DEVICES_A_SECOND, SHORTEST_SPREAD), LONGEST_SPREAD)
+    """By the highest number of a device: to count them with each heartbeat would cost a chain more than all else."""
+    most = connection.execute(select(func.max(devices.c.number))).scalar_one()
+    return min(max(most // DEVICES_A_SECOND, SHORTEST_SPREAD), LONGEST_SPREAD)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -67,13 +67,17 @@ class LiveCalls:
             if redemption_stopped(connection, device):
                 raise refuse("redemption_stopped")
             granted = put_hold(connection, device, name, wish, now)
-        if now - self._swept >= _SWEEP:
-            self._swept = now
-            with server.database.writing() as connection:
-                sweep(connection, now)
+        self._sweep(now)
         return granted
 
     def _release(self, device: Device, name: str) -> None:
-        server = self._server
+        server, now = self._server, self._server.clock.now()
         with server.database.writing() as connection:
-            release(connection, device, name, server.clock.now())
+            release(connection, device, name, now)
+        self._sweep(now)
+
+    def _sweep(self, now: datetime) -> None:
+        if now - self._swept >= _SWEEP:
+            self._swept = now
+            with self._server.database.writing() as connection:
+                sweep(connection, now)

@@ -293,6 +293,14 @@ def test_old_holds_are_swept_away(shop: Shop, here: Counter) -> None:
     assert sorted(str(name) for (name,) in shop.all(tables.holds, "id")) == ["now", "then"]
 
 
+def test_who_only_releases_leaves_nothing_for_ever(shop: Shop, here: Counter) -> None:
+    for number in range(3):
+        here.release(f"h-{number}")
+    shop.clock.at += LIVES + KEPT + MINUTE
+    here.release("last")
+    assert shop.all(tables.holds, "id") == [("last",)]
+
+
 def test_a_hold_is_no_change_of_the_member(shop: Shop, here: Counter) -> None:
     before = shop.all(tables.members, "id", "change", "balance", "state")
     here.hold("h-1", 100)

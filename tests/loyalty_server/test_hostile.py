@@ -38,7 +38,7 @@ CALLS = (
     ("POST", "/v1/enrolments"),
     ("POST", "/v1/enrolments/x/confirm"),
 )
-DEEP = 200_000
+DEEP = 150_000
 BEAT = {
     "epoch": "x", "last_seq": 0, "last_hash": "", "pending": 0, "oldest_pending_at": None, "version": "1",
     "programme_revision": 1, "devices": {}, "at": "2026-12-12T09:00:00Z",
@@ -146,6 +146,8 @@ def test_a_gzip_bomb_ends_at_the_limit(shop: Shop, till: Till, problem_of: Read)
     for path in ("/v1/heartbeat", "/v1/devices", "/v1/enrolments"):
         response = till.ask("POST", path, data=bomb, headers={"Content-Encoding": "gzip"})
         assert problem_of(response).code == "too_large"
+        large = till.ask("POST", path, data=b" " * (Limits().message + 1))
+        assert problem_of(large).code == "too_large", "no message is as long as a batch"
     assert shop.everything() == before
 
 

@@ -116,6 +116,13 @@ def test_a_healthy_till_has_nothing_to_do(shop: Shop, till: Till) -> None:
     assert (seen, version) == (shop.clock.now(), "1")
 
 
+@pytest.mark.parametrize(("devices", "spread"), [(1, 60), (50_000, 500), (1_000_000, 900)])
+def test_a_larger_chain_spreads_wider_after_an_outage(shop: Shop, till: Till, devices: int, spread: int) -> None:
+    with shop.database.writing() as tx:
+        tx.execute(tables.devices.update().values(number=devices))
+    assert beat(till).spread == spread
+
+
 def test_a_till_that_is_ahead_is_healthy(till: Till) -> None:
     till.sell()
     till.row(till.sale())
