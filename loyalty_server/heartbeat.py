@@ -69,5 +69,5 @@ def _is_copy(beat: Heartbeat, epoch: Row[Any]) -> bool:
 
 def _spread(connection: Connection) -> int:
     """By the highest number of a device: to count them with each heartbeat would cost a chain more than all else."""
-    most = connection.execute(select(func.max(devices.c.number))).scalar_one()
+    most = int(connection.execute(select(func.max(devices.c.number))).scalar_one())
     return min(max(most // DEVICES_A_SECOND, SHORTEST_SPREAD), LONGEST_SPREAD)
