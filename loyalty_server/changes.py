@@ -30,11 +30,30 @@ from loyalty_server.storage.tables import cards, epochs, members, settings, stor
 _INCARNATION = "incarnation"
 
 
-def begin_incarnation(connection: Connection, *, anew: bool = False) -> None:
-    """Give a new database its incarnation; one that has it keeps it, unless it has to begin `anew`."""
-    life = secrets.token_hex(8)
-    if not insert_new(connection, settings, {"name": _INCARNATION, "value": life}) and anew:
-        connection.execute(update(settings).where(settings.c.name == _INCARNATION).values(value=life))
+def begin_incarnation(connection: Connection) -> None:
+    """Give a new database its incarnation, of the first life; one that has it keeps it."""
+    insert_new(connection, settings, {"name": _INCARNATION, "value": _of_life(1)})
+
+
+def begin_life(connection: Connection, number: int) -> None:
+    """Give the database another incarnation, of the life of this number."""
+    changed = update(settings).where(settings.c.name == _INCARNATION)
+    connection.execute(changed.values(value=_of_life(number)))
+
+
+def life_of(connection: Connection) -> int:
+    """Return the number of the life that the database is in; 0 = of a time when they were not numbered."""
+    _, _, number = _incarnation(connection).partition("-")
+    return int(number or 0)
+
+
+def _of_life(number: int) -> str:
+    return f"{secrets.token_hex(8)}-{number}"
+
+
+def _incarnation(connection: Connection) -> str:
+    found = select(settings.c.value).where(settings.c.name == _INCARNATION)
+    return str(connection.execute(found).scalar_one())
 
 
 def changes_since(
@@ -44,7 +63,7 @@ def changes_since(
 
     `epoch` is the one in which the till numbers its rows now; "" = the last one that the device has opened.
     """
-    incarnation = connection.execute(select(settings.c.value).where(settings.c.name == _INCARNATION)).scalar_one()
+    incarnation = _incarnation(connection)
     since = _since(connection, cursor, incarnation)
     after = select(members).where(members.c.change > since.change).order_by(members.c.change).limit(most + 1)
     found = connection.execute(after).all()

@@ -160,6 +160,22 @@ def test_a_server_that_was_put_back_to_an_hour_ago_gets_everything_again(
     )
 
 
+def test_a_server_that_is_put_back_twice_shows_every_till_all_that_is_booked(world: World) -> None:
+    """Nothing is booked between the two. The first till has read on before them, so it must not miss the change that the
+    second one makes under the same number."""
+    first, second = world.open_till(), world.open_till()
+    world.central.backup()
+    world.sell(first, world.members[1], 5)
+    deliver(first)
+    assert first.feed()
+    assert world.central.restore()
+    assert world.central.restore()
+    world.sell(second, world.members[0], 7)
+    deliver(second)
+    world.settle()
+    world.judge()
+
+
 @pytest.mark.parametrize("first", ["beat", "sell"])
 def test_a_till_from_a_day_old_image_loses_and_doubles_nothing(world: World, first: str) -> None:
     till, neighbour = world.open_till(), world.open_till()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loyalty_server.life import Life
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import requests
     from conftest import Shop, Till
@@ -42,6 +44,82 @@ def test_who_has_read_on_from_a_lost_future_begins_anew(
     assert Life(shop.folder.mark_file).begin(shop.database)
     assert problem_of(till.ask("GET", "/v1/members/changes", params={"since": seen})).code == "refill"
     assert not Life(shop.folder.mark_file).begin(shop.database)
+
+
+@dataclass
+class Backups:
+    """Copies of a shop that is closed meanwhile, by name."""
+
+    shop: Shop
+
+    def take(self, name: str) -> None:
+        self.shop.close()
+        self.shop.storage.copy(self.shop.folder.path, self._place(name))
+        self.shop.start()
+
+    def put_back(self, name: str) -> None:
+        self.shop.close()
+        self.shop.storage.put_back(self._place(name), self.shop.folder)
+        self.shop.start()
+
+    def _place(self, name: str) -> Path:
+        return self.shop.folder.path.with_name(name)
+
+
+def begin(shop: Shop, mark: str = "server.mark") -> bool:
+    return Life(shop.folder.path / mark).begin(shop.database)
+
+
+def note(shop: Shop) -> None:
+    with shop.database.reading() as tx:
+        Life(shop.folder.mark_file).note(tx)
+
+
+def test_the_same_backup_put_back_twice_begins_two_lives(
+    shop: Shop, till: Till, problem_of: Callable[[requests.Response], Problem]
+) -> None:
+    backups = Backups(shop)
+    member = shop.member("1")
+    backups.take("backup")
+    till.sell(member=member)
+    lost = [cursor(till)]
+    note(shop)
+    for _ in range(2):  # nothing is booked between the two
+        backups.put_back("backup")
+        assert begin(shop)
+        lost.append(cursor(till))
+    shop.member("2")
+    note(shop)
+    for each in lost[:2]:
+        assert problem_of(till.ask("GET", "/v1/members/changes", params={"since": each})).code == "refill"
+    assert till.ask("GET", "/v1/members/changes", params={"since": lost[2]}).status_code == 200
+
+
+def test_a_newer_backup_put_back_after_an_older_one_begins_another_life(shop: Shop) -> None:
+    backups = Backups(shop)
+    shop.member("1")
+    backups.take("older")
+    shop.member("2")
+    backups.take("newer")
+    shop.member("3")
+    note(shop)
+    for name in ("older", "newer"):  # the newer one is ahead of all that was booked on the older one
+        backups.put_back(name)
+        assert begin(shop)
+        assert not begin(shop)
+
+
+def test_a_second_server_that_starts_after_the_first_began_a_life_begins_none(shop: Shop) -> None:
+    backups = Backups(shop)
+    shop.member("1")
+    begin(shop, "second.mark")
+    backups.take("backup")
+    shop.member("2")
+    note(shop)
+    backups.put_back("backup")
+    assert begin(shop)
+    assert not begin(shop, "second.mark")
+    assert not begin(shop)
 
 
 def test_a_mark_that_cannot_be_read_or_written_stops_nothing(shop: Shop) -> None:
