@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from loyalty.codes.check_digit import check_digit
 from loyalty.quote import MemberState
@@ -38,22 +38,22 @@ class Member(NamedTuple):
 def add_member(
     connection: Connection, now: datetime, *, joined: date, phone: str | None = None, greeting: str | None = None
 ) -> str:
-    """Make a member without a card and return his id."""
+    """Make a member without a card and return his id. Raises LookupError when the phone is another member's."""
     member = secrets.token_hex(8)  # short, because it is told to all tills with each change
     change = next_number(connection, "change")
     state = MemberState(joined=joined.isoformat())
-    connection.execute(
-        insert(members).values(
-            id=member,
-            balance=0,
-            state=_text(state),
-            greeting=greeting,
-            phone=phone,
-            change=change,
-            cards_change=change,
-            created_at=now,
-        )
-    )
+    line = {
+        "id": member,
+        "balance": 0,
+        "state": _text(state),
+        "greeting": greeting,
+        "phone": phone,
+        "change": change,
+        "cards_change": change,
+        "created_at": now,
+    }
+    if not insert_new(connection, members, line):
+        raise LookupError("the phone belongs to a member already")
     return member
 
 

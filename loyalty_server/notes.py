@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 
 import msgspec
+from sqlalchemy import Connection
 
 from loyalty.wire import Consent, Shown
-from loyalty_server.books import Books
+from loyalty_server import members
+from loyalty_server.books import NOTE_COLUMNS, Books
 from loyalty_server.sales import Desk, member_of, time_of
 from loyalty_server.slips import ACCEPTED, DUPLICATE, Outcome, Slip, plain
+from loyalty_server.storage.statements import append
+from loyalty_server.storage.tables import notes
 
 
 def book_note(desk: Desk, slip: Slip, body: Consent | Shown) -> Outcome:
@@ -26,6 +31,16 @@ def book_note(desk: Desk, slip: Slip, body: Consent | Shown) -> Outcome:
     if isinstance(body, Consent) and member is not None:
         _say(books, member, body, at)
     return ACCEPTED
+
+
+def agree_anew(connection: Connection, member: str, device: str, now: datetime) -> None:
+    """Note that a member has given his consent by a code to his phone: what he had said at a till before is over."""
+    said = msgspec.json.encode(Consent(till="", consent="given", member=member)).decode()
+    append(connection, notes, NOTE_COLUMNS, [(str(uuid.uuid4()), "consent", now, now, device, "", member, said)])
+    line = members.lock(connection, [member])[member]
+    if line.state.consent != "given":
+        state = msgspec.structs.replace(line.state, consent="given")
+        members.write(connection, [(member, line._replace(state=state))])
 
 
 def _say(books: Books, member: str, body: Consent, at: datetime) -> None:

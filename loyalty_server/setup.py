@@ -13,7 +13,7 @@ from loyalty.programme import load
 from loyalty_server.enrolment.phone import parse_phone
 from loyalty_server.keys import Keys
 from loyalty_server.ledger import book_opening
-from loyalty_server.members import add_member, give_card, lock, member_of_phone, write
+from loyalty_server.members import add_member, give_card, lock, write
 from loyalty_server.programmes import programme_in_force, publish
 from loyalty_server.storage.statements import insert_new
 from loyalty_server.storage.tables import stores, tills
@@ -52,8 +52,6 @@ def add_known_member(
     number = parse_phone(phone) if phone else None
     if phone and number is None:
         raise ValueError("--phone is not a phone number")
-    if number is not None and member_of_phone(connection, number) is not None:
-        raise LookupError("the phone belongs to a member already")
     programme = programme_in_force(connection, now)
     joined = now.date() if programme is None else programme.day(now)
     member = add_member(connection, now, joined=joined, phone=number, greeting=greeting)

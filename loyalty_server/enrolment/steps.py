@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -22,6 +23,7 @@ from loyalty_server.enrolment.wording import PURPOSES, Wordings
 from loyalty_server.keys import Keys
 from loyalty_server.ledger import sum_of
 from loyalty_server.members import add_member, balance_of, first_card, give_new_card, member_of_phone
+from loyalty_server.notes import agree_anew
 from loyalty_server.programmes import programme_in_force
 from loyalty_server.sales import claim_receipt, receipt_of_token, tills_of
 from loyalty_server.storage.tables import attempts, consents, tokens
@@ -184,11 +186,7 @@ def _enrol(
     channel: Channel,
     now: datetime,
 ) -> Card:
-    member = member_of_phone(connection, attempt.phone)
-    if member is None:
-        programme = programme_in_force(connection, now)
-        joined = programme.day(now) if programme is not None else now.date()
-        member = add_member(connection, now, joined=joined, phone=attempt.phone)
+    member = _member(connection, token, attempt.phone, now)
     if first_card(connection, member) is None:
         give_new_card(connection, member, now)
     _note_consents(connection, wordings, token, attempt, channel, member)
@@ -197,6 +195,19 @@ def _enrol(
     if receipt is not None:
         claim_receipt(connection, receipt, member, now)
     return _card(connection, token, member)
+
+
+def _member(connection: Connection, token: Token, phone: str, now: datetime) -> str:
+    """Who has this phone, made now if nobody has; who has it already agrees anew."""
+    if member_of_phone(connection, phone) is None:
+        programme = programme_in_force(connection, now)
+        joined = programme.day(now) if programme is not None else now.date()
+        with suppress(LookupError):  # he has just joined by another token
+            return add_member(connection, now, joined=joined, phone=phone)
+    member = str(member_of_phone(connection, phone))
+    device = find_by_number(connection, token.device_number)
+    agree_anew(connection, member, "" if device is None else device.id, now)
+    return member
 
 
 def _card(connection: Connection, token: Token, member: str) -> Card:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from loyalty.wire import Enrolment
+from loyalty.wire import Consent, Enrolment
 from loyalty_server.enrolment import steps
 from loyalty_server.storage import tables
 
@@ -71,6 +73,35 @@ def test_somebody_who_is_a_member_already(shop: Shop, till: Till) -> None:
     member = shop.member("2900000000018", 100, phone="+79161234567")
     done = join(shop, till, till.token()).json()
     assert (done["member"], done["card"], done["balance"]) == (member, "2900000000018", 100)
+
+
+def test_who_joins_again_agrees_anew(shop: Shop, till: Till) -> None:
+    """He had withdrawn his consent, and what he had said before is told by a till that was offline then."""
+    member = shop.member("2900000000018", 100, phone="+79161234567")
+    early = (shop.clock.now() - timedelta(minutes=1)).isoformat()
+    said = Consent(till="1", consent="withdrawn", member=member)
+    assert till.verdicts(till.row(said, "consent", at=early)) == ["accepted"]
+    assert join(shop, till, till.token()).json()["member"] == member
+    assert till.verdicts(till.row(said, "consent", at=early)) == ["accepted"]
+    (change,) = till.changes()
+    assert change.state is not None
+    assert change.state.consent == "given"
+    till.sell(24000, member=member)
+    assert shop.points(member) == 124
+
+
+def test_one_phone_confirms_two_tokens_at_once(shop: Shop, till: Till) -> None:
+    """Both find that nobody has the phone; it becomes one member with the points of both."""
+    asked = []
+    for _ in range(2):
+        token = till.token()
+        till.sell(24000, token=token)
+        asked.append((ask(till, token).json()["id"], token, shop.last_code()))
+    with ThreadPoolExecutor(2) as both:
+        done = list(both.map(lambda each: confirm(till, *each), asked))
+    assert [each.status_code for each in done] == [200, 200]
+    assert (len({each.json()["member"] for each in done}), shop.count(tables.cards)) == (1, 1)
+    assert shop.points(done[0].json()["member"]) == 48
 
 
 def test_a_lost_reply_is_asked_for_again(shop: Shop, till: Till) -> None:
