@@ -51,8 +51,8 @@ class Keys:
         return self._derive(f"ident {generation} {store}")
 
     def code(self, attempt: str) -> bytes:
-        """Key under which the code of one enrolment attempt is kept."""
-        return self._derive(f"code {attempt}")
+        """Key under which the code of one enrolment attempt is kept. Not remembered: a stranger names the attempt."""
+        return _fresh(self.master, f"code {attempt}")
 
     def _derive(self, purpose: str) -> bytes:
         return _derived(self.master, purpose)
@@ -60,6 +60,10 @@ class Keys:
 
 @lru_cache(maxsize=1 << 16)
 def _derived(master: bytes, purpose: str) -> bytes:
+    return _fresh(master, purpose)
+
+
+def _fresh(master: bytes, purpose: str) -> bytes:
     return HKDF(SHA256(), 32, salt=None, info=b"tillmate " + purpose.encode()).derive(master)
 
 

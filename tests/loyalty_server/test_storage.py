@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -308,6 +309,17 @@ def test_derived_keys_differ_by_owner_and_generation() -> None:
     ]
     assert len(set(derived)) == len(derived)
     assert Keys.new().token(1, 1) != keys.token(1, 1)
+
+
+def test_no_stranger_fills_the_memory_with_attempts() -> None:
+    keys = Keys.new()
+    keys.code("1")
+    tracemalloc.start()
+    for number in range(500):
+        keys.code(f"{number}{'x' * 8000}")
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1_000_000
 
 
 def test_bytes_as_text() -> None:
