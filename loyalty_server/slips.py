@@ -17,7 +17,7 @@ Body = Sale | Return | Cancellation | Enrolment | Consent | Shown
 
 _MOST = 10**12
 LONGEST_NAME = 64
-_MOST_NAMES = 64
+_MOST_NAMES = 256
 
 
 class IncomingRow(msgspec.Struct, frozen=True):
@@ -148,11 +148,18 @@ def _check_sums(sale: Sale) -> None:
     for name in ("total", "pay", "discount", "earned", "redeemed"):
         if not 0 <= getattr(quote, name) <= _MOST:
             raise ValueError(f"quote.{name} is not a possible number")
-    before = {} if sale.member_state is None else sale.member_state.stamps
+    _check_state(sale)
+
+
+def _check_state(sale: Sale) -> None:
+    """What comes to stand in the member's state, which all tills are told."""
+    quote, before = sale.quote, {} if sale.member_state is None else sale.member_state.stamps
     if any(len(each) > _MOST_NAMES for each in (quote.coupons_used, quote.stamps_after, before)):
         raise ValueError(f"a receipt has to do with {_MOST_NAMES} coupons and {_MOST_NAMES} stamp cards at most")
     if any(abs(count) > _MOST for count in (*quote.stamps_after.values(), *before.values())):
         raise ValueError("stamps are not possible numbers")
+    if any(len(name) > LONGEST_NAME for name in (*quote.stamps_after, quote.tier_after or "")):
+        raise ValueError(f"names of stamp cards and tiers have {LONGEST_NAME} letters at most")
 
 
 def _check_return(taken: Return) -> None:

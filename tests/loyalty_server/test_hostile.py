@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -103,7 +104,7 @@ def test_impossible_numbers_of_a_row_stop_no_other(till: Till, name: str, number
 
 @pytest.mark.parametrize(
     "stamps",
-    [f'{{"spa":{"9" * 4299}}}', '{"spa":-1000000000001}', json.dumps({str(number): 1 for number in range(65)})],
+    [f'{{"spa":{"9" * 4299}}}', '{"spa":-1000000000001}', json.dumps({str(number): 1 for number in range(257)})],
     ids=["long", "negative", "many"],
 )
 def test_impossible_stamps_of_a_sale_stop_no_other(shop: Shop, till: Till, stamps: str) -> None:
@@ -113,6 +114,12 @@ def test_impossible_stamps_of_a_sale_stop_no_other(shop: Shop, till: Till, stamp
     till.seq, till.last = 0, GENESIS
     rows = [till.row(row.body.replace('"stamps_after":{}', f'"stamps_after":{stamps}')), till.row(till.sale())]
     assert till.verdicts(*rows) == ["row_malformed", "accepted"]
+
+
+def test_a_tier_that_is_no_name_stops_no_other(shop: Shop, till: Till) -> None:
+    sale = till.sale(member=shop.member("2900000000018"))
+    long = msgspec.structs.replace(sale, quote=msgspec.structs.replace(sale.quote, tier_after="x" * 65))
+    assert till.verdicts(till.row(long), till.row(till.sale())) == ["row_malformed", "accepted"]
 
 
 def test_texts_with_nul_are_kept_or_refused_and_never_a_failure(till: Till) -> None:
