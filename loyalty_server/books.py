@@ -147,6 +147,7 @@ class Books:
         self.sold: Shelf[Name, Booked] = Shelf(partial(returned.sales_of, connection))
         self.coupons: Shelf[tuple[str, str], bool] = Shelf(partial(_coupons, connection))
         self.consented: Shelf[str, datetime] = Shelf(partial(_consented, connection))
+        self.burnt: Shelf[str, tuple[tuple[datetime, int], ...]] = Shelf(partial(lots.burnt_of, connection))
         self.shortfalls: Shelf[str, int] = Shelf(partial(flags.shortfalls, connection, now))
         self.tokens: Shelf[str, tokens.TokenLine] = Shelf(_unless(hopeful, partial(tokens.lock, connection)))
         self.receipts: Shelf[Name, str] = Shelf(_unless(hopeful, partial(_receipts, connection)))

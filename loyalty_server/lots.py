@@ -91,6 +91,15 @@ def pasts_of(connection: Connection, members: Collection[str]) -> dict[str, Past
     return {member: _past(rows[member]) for member in members}
 
 
+def burnt_of(connection: Connection, members: Collection[str]) -> dict[str, tuple[tuple[datetime, int], ...]]:
+    """Return what has burnt of each of these members, below zero, and when."""
+    burnt = select(ledger.c.member, ledger.c.at, ledger.c.points).where(ledger.c.kind == "expire")
+    found: dict[str, tuple[tuple[datetime, int], ...]] = defaultdict(tuple)
+    for row in connection.execute(burnt.where(within(connection, ledger.c.member, members))):
+        found[row.member] += ((row.at, row.points),)
+    return found
+
+
 def _is_late(posting: Posting, lots_at: datetime) -> bool:
     """Points that go back to their lots, or a sale's lots moved afterwards, need to know the past."""
     return posting.at <= lots_at or posting.kind in ("return_redeem", "adjust")

@@ -1,7 +1,8 @@
 """What a sale is paid with in points: its own hold first, then what nobody holds; what is left has not been there.
 
 A sale without a live hold (the till was offline, or the hold has run out) has no claim on points that are held for others:
-it is short of what it takes beyond the rest, and so the sales with holds never are.
+it is short of what it takes beyond the rest, and so the sales with holds never are. Points that have burnt after the sale
+were there when it was made.
 """
 
 from __future__ import annotations
@@ -26,4 +27,8 @@ def settle(books: Books, sale: Sale, device: str, member: str, state: MemberStat
         books.holds.put(member, tuple(used))
     covered = min(sale.quote.redeemed, sum(each.points for each in live if (each.device, each.id) == own))
     free = max(0, spendable(state, at) - sum(each.points for each in live))
-    return max(0, sale.quote.redeemed - covered - free)
+    short = max(0, sale.quote.redeemed - covered - free)
+    if not short:
+        return 0
+    burnt_since = -sum(points for when, points in books.burnt.get(member) or () if when > at)
+    return max(0, short - max(0, burnt_since))

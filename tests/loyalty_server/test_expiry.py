@@ -109,6 +109,7 @@ def test_a_payment_that_comes_after_the_run_is_put_in_its_place(burning: Shop, t
     assert till.verdicts(late) == ["accepted"]
     entries = burning.all(tables.ledger, "kind", "points")
     assert [points for kind, points in entries if kind == "expire"] == [-10, 4]
+    assert burning.flags() == ["late"], "nothing was short when it was made"
     assert (burning.points(member), lots_of(till, member)) == (0, [])
     nothing_differs(burning)
 
