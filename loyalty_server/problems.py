@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 
 import msgspec
 from starlette.responses import Response
@@ -35,7 +35,6 @@ _KINDS = {
     "key_known": _Kind(409, "The key belongs to another device"),
     "key_old": _Kind(409, "Only the key in force may be changed for another"),
     "key_unproved": _Kind(403, "The proof is not signed by the new key"),
-    "redemption_stopped": _Kind(409, "Points cannot be paid with here at present"),
     # requests
     "not_found": _Kind(404, "There is nothing here"),
     "method_not_allowed": _Kind(405, "Not with this method"),
@@ -63,6 +62,7 @@ _KINDS = {
     "no_programme": _Kind(404, "No programme is in force", retryable=True),
     "refill": _Kind(410, "The cursor is of another life of this server: begin from nothing"),
     # holds
+    "redemption_stopped": _Kind(409, "Points cannot be paid with here at present"),
     "member_unknown": _Kind(404, "There is no such member"),
     "points_short": _Kind(409, "So many points are not there, or are held for another receipt"),
     "coupon_not_free": _Kind(409, "A coupon is not the member's, or is held for another receipt"),
@@ -84,21 +84,22 @@ _KINDS = {
     "row_not_booked": _Kind(422, "The row could not be booked"),
     "foreign_epoch": _Kind(422, "The row was carried over from an epoch of another store"),
     "foreign_store": _Kind(422, "The receipt is of another store than the device"),
-    "receipt_conflict": _Kind(409, "Another sale is booked under this receipt"),
+    "receipt_conflict": _Kind(409, "Something else is booked under this receipt"),
 }
 CODES = tuple(_KINDS)
 
 
-def problem(
-    code: str,
-    detail: str = "",
-    *,
-    expect: int | None = None,
-    server_time: datetime | None = None,
-    retry_after: int | None = None,
-    left: int | None = None,
-    most: int | None = None,
-) -> Problem:
+class More(TypedDict, total=False):
+    """What some problems say besides, as fields of their own (see `loyalty.wire.Problem`)."""
+
+    expect: int
+    server_time: datetime
+    retry_after: int
+    left: int
+    most: int
+
+
+def problem(code: str, detail: str = "", **more: Unpack[More]) -> Problem:
     """Return the problem of this code."""
     kind = _KINDS[code]
     return Problem(
@@ -108,11 +109,7 @@ def problem(
         code=code,
         retryable=kind.retryable,
         detail=detail,
-        expect=expect,
-        server_time=server_time,
-        retry_after=retry_after,
-        left=left,
-        most=most,
+        **more,
     )
 
 
@@ -124,20 +121,9 @@ class Refused(Exception):
         self.problem = said
 
 
-def refuse(
-    code: str,
-    detail: str = "",
-    *,
-    expect: int | None = None,
-    server_time: datetime | None = None,
-    retry_after: int | None = None,
-    left: int | None = None,
-    most: int | None = None,
-) -> Refused:
+def refuse(code: str, detail: str = "", **more: Unpack[More]) -> Refused:
     """Return the exception to raise."""
-    return Refused(
-        problem(code, detail, expect=expect, server_time=server_time, retry_after=retry_after, left=left, most=most)
-    )
+    return Refused(problem(code, detail, **more))
 
 
 def reply(said: Problem) -> Response:
