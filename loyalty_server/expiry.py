@@ -50,6 +50,7 @@ def expire(database: Database, now: datetime, said: Callable[[int], None] = lamb
             break
         done = done._replace(members=done.members + count, points=done.points + points)
         said(count)
+        database.give_way()
     with database.writing() as connection:
         return done._replace(waiting=_flag_waiting(connection, now))
 

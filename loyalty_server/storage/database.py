@@ -43,6 +43,8 @@ class _Kind(Protocol):
 
     def gate(self) -> AbstractContextManager[None]: ...
 
+    def give_way(self) -> None: ...
+
 
 class Database:
     """All SQL goes through here. Safe to share between threads; `close` when nobody uses it any more.
@@ -70,6 +72,10 @@ class Database:
             connection.execution_options(**self._kind.writing)
             with connection.begin():
                 yield connection
+
+    def give_way(self) -> None:
+        """Let others write: for who writes one thing after the other, between two of them."""
+        self._kind.give_way()
 
     def close(self) -> None:
         """Let go of the file, or hang up."""

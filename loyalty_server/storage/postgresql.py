@@ -83,6 +83,9 @@ class PostgreSql:
         """Open: rows are locked one by one."""
         return nullcontext()
 
+    def give_way(self) -> None:
+        """Nothing to do: who waits for a row gets it."""
+
     def _prepare(self, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         array = importlib.import_module("psycopg.types.array")  # an extra that SQLite does without
         connection.adapters.register_dumper(list, array.ListBinaryDumper)  # a text array would quote each JSON in it

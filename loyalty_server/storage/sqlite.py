@@ -18,6 +18,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 _MODE = "transaction"
+_LOOK = 0.005  # seconds between two looks at the gate while another process holds it
+_WAY = 10 * _LOOK
 
 
 class Sqlite:
@@ -40,6 +42,10 @@ class Sqlite:
     def gate(self) -> AbstractContextManager[None]:
         """Whoever writes holds it. Raises TimeoutError."""
         return self._gate.held()
+
+    def give_way(self) -> None:
+        """Stay away from the gate for longer than others need to see that it is open: they do not queue up there."""
+        threading.Event().wait(_WAY)
 
     def _prepare(self, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # transactions begin and end where this module says so
@@ -67,7 +73,7 @@ class _Gate:
             raise TimeoutError("another writer holds the database")
         try:
             try:
-                self._processes.acquire()
+                self._processes.acquire(poll_interval=_LOOK)
             except Timeout as error:
                 raise TimeoutError("another process holds the database") from error
             try:

@@ -160,6 +160,29 @@ def test_another_process_waits_at_the_same_gate(file: Database, tmp_path: Path) 
     assert process.communicate(timeout=20)[0] == "4\n"
 
 
+def test_who_writes_one_thing_after_the_other_lets_others_write_between_two(file: Database, tmp_path: Path) -> None:
+    """As `expire` does beside the server, which must not be kept from booking until the run ends."""
+    child = (
+        "import sys, threading; from loyalty_server.storage.database import *; "
+        "from loyalty_server.storage.statements import next_number; d = Database(sys.argv[1])\n"
+        "while True:\n"
+        "    with d.writing() as tx: print(next_number(tx, 'slice'), flush=True); threading.Event().wait(0.05)\n"
+        "    d.give_way()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", child, sqlite_url(tmp_path / "server.db")], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "1\n"
+        for _ in range(10):
+            with file.writing() as tx:
+                next_number(tx, "receipt")
+        with file.writing() as tx:
+            slices = next_number(tx, "slice")
+        process.kill()
+    assert slices < 40, "the receipts did not wait for the end of the run"
+
+
 def test_a_gate_that_does_not_open_is_said(tmp_path: Path) -> None:
     database = Database(sqlite_url(tmp_path / "server.db"), patience=0.05)
     with FileLock(tmp_path / "server.db.lock"), pytest.raises(DatabaseBusy), database.writing():
