@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from offline_queue.errors import QueueFull
 from offline_queue.sealing import NO_KEYS, Keyring
@@ -17,8 +17,7 @@ ResultT_co = TypeVar("ResultT_co", covariant=True)
 _STATE = "SELECT epoch, last_seq, last_hash, watermark, rejected, next_token, base, sealed_by FROM queue_state"
 
 
-@dataclass(frozen=True)
-class QueueState:
+class QueueState(NamedTuple):
     """The queue's counters, in running numbers. `epoch` is None on a device that is not claimed."""
 
     epoch: str | None
@@ -42,7 +41,8 @@ class Transaction:
     """False: the disk is full, and what there is left is kept for settling what is stored."""
     printers: set[str] = field(default_factory=set)
     """Printers that get a new job by this transaction."""
-    _state: QueueState | None = None
+    known: QueueState | None = None
+    """Where the queue stands, as far as that needs no look."""
 
     def one(self, statement: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
         """The first row of the answer, or None."""
@@ -51,15 +51,15 @@ class Transaction:
 
     def state(self) -> QueueState:
         """Where the queue stands inside this transaction."""
-        if self._state is None:
-            self._state = QueueState(*self.connection.execute(_STATE).fetchone())
-        return self._state
+        if self.known is None:
+            self.known = QueueState._make(self.connection.execute(_STATE).fetchone())
+        return self.known
 
     def append(self, number: int, digest: bytes) -> None:
         """The row with this running number and hash is the newest one now."""
         state = self.state()
         self.run("UPDATE queue_state SET last_seq = ?, last_hash = ?", (number, digest))
-        self._state = replace(state, last_seq=number, last_hash=digest)
+        self.known = state._replace(last_seq=number, last_hash=digest)
 
     def need_room(self) -> None:
         """Raises QueueFull where nothing more may be added."""
@@ -69,7 +69,7 @@ class Transaction:
     def run(self, statement: str, values: Sequence[object] = ()) -> int:
         """Carry out a statement; returns the rowid of an INSERT."""
         if statement.startswith("UPDATE queue_state"):
-            self._state = None
+            self.known = None
         return self.connection.execute(statement, values).lastrowid or 0
 
 

@@ -31,7 +31,7 @@ from offline_queue.ballast import Ballast, Room, room_at
 from offline_queue.errors import DiskFailed, QueueClosed, QueueDamaged, QueueFull
 from offline_queue.prepare import Clock, connect, lock_file, prepare, ran_to_its_end
 from offline_queue.sealing import NO_KEYS, Keyring, QueueFile
-from offline_queue.transaction import Operation, Transaction
+from offline_queue.transaction import Operation, QueueState, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +84,7 @@ class Queue:
         self._full = not ballast.begin()
         self._turns = 0
         self._failures = 0
+        self._state: QueueState | None = None  # behind the last commit; nobody else writes
         self._listeners: tuple[Callable[[Changed], None], ...] = ()
         self.clean = True
         """Whether the last writer of the file came to its end."""
@@ -247,16 +248,20 @@ class Queue:
         return error
 
     def _commit(self, group: Sequence[_Request]) -> tuple[list[Any], Transaction]:
-        transaction = Transaction(self._connection, self._clock.now(), self._keys, room=not self._full)
+        transaction = Transaction(
+            self._connection, self._clock.now(), self._keys, room=not self._full, known=self._state
+        )
+        self._state = None
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             results = [request.operation.apply(transaction) for request in group]
-            transaction.state()
+            state = transaction.state()
             self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
+        self._state = state
         return results, transaction
 
     def _make_way(self) -> bool:
