@@ -257,7 +257,7 @@ def ledger_csv(data: Path, file: Path) -> None:
 @main.command("expire")
 @data_option
 def expire_points(data: Path) -> None:
-    """Book points that have burnt, and flag returns whose sale has not come in 35 days. May be run at any time, again."""
+    """Book points that have burnt, flag returns whose sale has not come in 35 days, forget who never joined. May be run again."""
     with _opened(DataFolder(data)) as (database, _), _refusals():
         now = SystemClock().now()
         with database.reading() as connection:

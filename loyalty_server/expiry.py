@@ -1,4 +1,5 @@
-"""The run that books what has burnt, and that looks for returns whose sale never came. May be run at any time, again, or by several.
+"""The run that books what has burnt, looks for returns whose sale never came, and forgets who never joined. May be run at any
+time, again, or by several.
 
 A member is taken when his next lot is due; with the entries his lots are moved on, so that nobody finds him due a second
 time. Each slice is a transaction of its own: what stops the run stops it between two slices.
@@ -15,6 +16,7 @@ from sqlalchemy import Connection, func, select, update
 
 from loyalty import ledger, lots
 from loyalty_server import flags, members
+from loyalty_server.enrolment.steps import forget
 from loyalty_server.ledger import ENTRY_COLUMNS, Entry, line
 from loyalty_server.lots import account_of, burning
 from loyalty_server.members import Member, state_of
@@ -52,6 +54,7 @@ def expire(database: Database, now: datetime, said: Callable[[int], None] = lamb
         said(count)
         database.give_way()
     with database.writing() as connection:
+        forget(connection, now)
         return done._replace(waiting=_flag_waiting(connection, now))
 
 

@@ -27,7 +27,7 @@ from loyalty_server.notes import agree_anew
 from loyalty_server.programmes import programme_in_force
 from loyalty_server.sales import claim_receipt, receipt_of_token, tills_of
 from loyalty_server.storage.tables import attempts, consents, tokens
-from loyalty_server.tokens import Token, lock_token, recognise, use
+from loyalty_server.tokens import GOOD_FOR, Token, lock_token, recognise, use
 
 CODE_GOOD_FOR = timedelta(minutes=10)
 TRIES = 5
@@ -135,6 +135,11 @@ def ask(connection: Connection, keys: Keys, token: Token, wish: Wish, now: datet
         )
     )
     return Sent(attempt, code)
+
+
+def forget(connection: Connection, now: datetime) -> None:
+    """Delete attempts whose token has no time left: most have the telephone of somebody who never joined."""
+    connection.execute(delete(attempts).where(attempts.c.created_at <= now - GOOD_FOR - A_DAY))
 
 
 def withdraw(connection: Connection, attempt: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from loyalty.wire import Consent, Enrolment
 from loyalty_server.enrolment import steps
+from loyalty_server.expiry import Expired, expire
 from loyalty_server.storage import tables
 
 if TYPE_CHECKING:
@@ -102,6 +103,14 @@ def test_one_phone_confirms_two_tokens_at_once(shop: Shop, till: Till) -> None:
     assert [each.status_code for each in done] == [200, 200]
     assert (len({each.json()["member"] for each in done}), shop.count(tables.cards)) == (1, 1)
     assert shop.points(done[0].json()["member"]) == 48
+
+
+def test_who_never_joined_is_forgotten(shop: Shop, till: Till) -> None:
+    ask(till, till.token())
+    assert expire(shop.database, shop.clock.now() + timedelta(days=15, seconds=-1)) == Expired()
+    assert shop.count(tables.attempts) == 1
+    expire(shop.database, shop.clock.now() + timedelta(days=15))
+    assert shop.count(tables.attempts) == 0
 
 
 def test_a_lost_reply_is_asked_for_again(shop: Shop, till: Till) -> None:
