@@ -166,9 +166,7 @@ class Counter:
         for _ in range(count):
             self.sold += 1
             number = str(self.sold)
-            receipt = ReceiptId(
-                store="S1", till="1", business_day=datetime(2026, 12, 12, tzinfo=UTC).date(), shift="1", number=number
-            )
+            receipt = ReceiptId(store="S1", till="1", business_day=datetime.now(UTC).date(), shift="1", number=number)
             sale = Sale(receipt=receipt, basket=Basket(lines=(Line(sum=100),)), quote=quote(10), offline=True)
             commits.append(self.queue.submit(CommitSale(number, number, "sale", self.clock.now(), sale, b"{}")))
         for commit in commits:
