@@ -82,6 +82,7 @@ class Delivery:
 
     def judge(self, beat: Heartbeat, reply: HeartbeatReply) -> None:
         """Compare what the server has booked, as it said to a heartbeat, with what we have. Raises as `step` does."""
+        self._turn.heard()
         depth = self._rows.depth()
         if not depth.agreed or depth.epoch != beat.epoch:
             return

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from agent.identity import Identity
 from agent.sync.errors import EpochTaken, ServerRejected, ServerUnreachable
@@ -20,6 +20,10 @@ from offline_queue import Depth, EpochAgreed, NewEpoch
 from offline_queue.epochs import Reason
 
 log = logging.getLogger(__name__)
+
+
+PAUSE: Final = 15
+"""Heartbeats that are answered, one a minute, between two new epochs of which the first has brought nothing forward."""
 
 
 class Epochs(Protocol):
@@ -50,19 +54,27 @@ class Turn:
         self._machine = machine or identity.machine
         self._agreed = agreed
         self._instead: str | None = None
-        self._turned = False
+        self._pause = 0
 
     def begin(self, reason: Reason, refused: ServerRejected | None = None) -> None:
-        """Begin a new epoch. Raises when the last one has brought nothing forward either: then more of them will not."""
-        if self._turned:
+        """Begin a new epoch. Raises for a while when the last one has brought nothing forward either.
+
+        A server that will have none of them would be asked for ever more; but since it agreed to the last one it may have
+        been put back, or a copy of this queue may have begun another.
+        """
+        if self._pause:
             raise refused or ServerUnreachable(f"a new epoch did not help against {reason}", "reply")
-        self._turned = True
+        self._pause = PAUSE
         epoch = carried_out(self._writer, NewEpoch(reason))
         log.error("epoch begun reason=%s epoch=%s", reason, epoch)
 
     def progress(self) -> None:
         """Rows have been settled."""
-        self._turned = False
+        self._pause = 0
+
+    def heard(self) -> None:
+        """The server has answered a heartbeat."""
+        self._pause = max(self._pause - 1, 0)
 
     def agree(self, depth: Depth) -> None:
         """Let the server agree to the epoch that the queue has begun. Raises what the server has against it."""

@@ -310,3 +310,15 @@ def test_every_sale_that_a_disk_holds_is_booked_once(
         ),
     )
     proof(f"queue model: {runs} shops of up to 50 steps, {next(Shop.steps)} steps in all, 0 lost, 0 doubled")
+
+
+def test_a_copy_whose_new_epoch_another_copy_has_ended_goes_on(furnished_server: Path) -> None:
+    """It has brought nothing forward in it, and must not give up for good."""
+    Shop.model = furnished_server
+    shop = Shop()
+    shop.clone()
+    shop.sell(0, None, 1)
+    shop.sell(1, None, 1)
+    shop.send(0, [], 1)
+    shop.send(1, [], 2)  # the server knows another row of this number; then it agrees to a new epoch
+    shop.teardown()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from agent.sync.turn import PAUSE
 from loyalty.errors import TillmateError
 from loyalty_server.folder import DataFolder
 from tests.rig.postgresql import PostgreSql
@@ -92,6 +93,13 @@ def deliver(till: TillFolder) -> None:
     till.look_after()
     while till.delivery.step():
         till.look_after()
+
+
+def put_back(till: TillFolder, image: Path) -> None:
+    till.stop()
+    shutil.rmtree(till.folder)
+    shutil.copytree(image, till.folder)
+    till.start()
 
 
 def try_to(work: Callable[[], object]) -> bool:
@@ -176,6 +184,24 @@ def test_a_server_that_is_put_back_twice_shows_every_till_all_that_is_booked(wor
     world.judge()
 
 
+def test_a_new_epoch_that_the_server_lost_before_its_first_row_is_followed_by_another(world: World) -> None:
+    till = world.open_till()
+    world.central.backup()
+    world.sell(till, world.members[0], 3)
+    till.stop()
+    till.copy_to(world.folder / "image")
+    till.start()
+    till.beat()
+    put_back(till, world.folder / "image")
+    till.beat()
+    assert till.delivery.step(), "the server agrees to another epoch"
+    assert world.central.restore(), "and does not know it any more"
+    for _ in range(PAUSE):
+        try_to(till.beat)
+    world.settle()
+    world.judge()
+
+
 @pytest.mark.parametrize("first", ["beat", "sell"])
 def test_a_till_from_a_day_old_image_loses_and_doubles_nothing(world: World, first: str) -> None:
     till, neighbour = world.open_till(), world.open_till()
@@ -195,10 +221,7 @@ def test_a_till_from_a_day_old_image_loses_and_doubles_nothing(world: World, fir
         deliver(till)
         world.pass_time(hours=1)
 
-    till.stop()
-    shutil.rmtree(till.folder)
-    shutil.copytree(world.folder / "image", till.folder)
-    till.start()
+    put_back(till, world.folder / "image")
     if first == "beat":
         till.beat()
     for points in (7, 8):
