@@ -92,8 +92,10 @@ class Delivery:
                 self._turn.begin("pruned")
             return
         settled = beat.last_seq - beat.pending  # not what is settled by now: more may have gone since
-        if "open_epoch" in reply.commands or reply.watermark > depth.last_seq or self._is_other(reply):
-            self._turn.begin("pruned" if reply.watermark < settled else "restored")
+        other = self._is_other(reply)
+        if "open_epoch" in reply.commands or reply.watermark > depth.last_seq or other:
+            lacks = reply.watermark < settled or (other and reply.watermark == settled)
+            self._turn.begin("pruned" if lacks else "restored")
         elif reply.watermark < settled:
             self._batches.begin(reply.watermark + 1)
 

@@ -322,3 +322,15 @@ def test_a_copy_whose_new_epoch_another_copy_has_ended_goes_on(furnished_server:
     shop.send(0, [], 1)
     shop.send(1, [], 2)  # the server knows another row of this number; then it agrees to a new epoch
     shop.teardown()
+
+
+def test_what_a_copy_delivered_before_the_server_was_put_back_is_delivered_again(furnished_server: Path) -> None:
+    """Under its number the server has got a row of the other copy meanwhile: as many as were settled, but not the same."""
+    Shop.model = furnished_server
+    shop = Shop()
+    shop.clone()
+    shop.sell(0, None, 1)
+    shop.sell(1, None, 1)
+    shop.send(1, [], 1)
+    shop.put_server_back()
+    shop.teardown()
