@@ -202,8 +202,8 @@ class Queue:
         group: list[_Request] = []
         with suppress(queue.Empty):
             group.append(self._inbox.get(timeout=_IDLE))
-            while len(group) < GROUP:
-                group.append(self._inbox.get_nowait())
+        while group and len(group) < GROUP and not self._inbox.empty():  # nobody else takes
+            group.append(self._inbox.get_nowait())
         return [request for request in group if request.future.set_running_or_notify_cancel()]
 
     def _write(self, group: Sequence[_Request]) -> None:
