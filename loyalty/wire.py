@@ -259,6 +259,7 @@ class EventBatch(msgspec.Struct, frozen=True):
 
     epoch: str
     rows: tuple[Row, ...]
+    after: str = ""  # hash of the row before the first, where that one is settled; "" = not said
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -270,7 +271,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str
     retryable: bool
     detail: str = ""
-    expect: int | None = None  # 409 gap and fork: the seq behind the last one that is booked of the epoch
+    expect: int | None = (
+        None  # 409 gap and fork: the seq behind the last one that is booked of the epoch, as far as it is this till's
+    )
     server_time: datetime | None = None  # 401 clock
     retry_after: int | None = None  # 429: seconds, as in Retry-After
     most: int | None = None  # 409 points_short: so many can be held
@@ -353,14 +356,15 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     at: Time
     opened: Count = 0  # how often the queue file has been opened, and a name for this opening: two copies of a file
     instance: str = ""  # differ in one of them
+    settled_hash: str = ""  # of the row last_seq - pending; "" = there is none
 
 
 class HeartbeatReply(msgspec.Struct, frozen=True):
     """Server time and what to do: `fetch_programme`, `open_epoch`, `stop_redemption`, `rotate_key`.
 
     `watermark` and `last_hash` say what is booked of the epoch that was asked about (None = the server does not know
-    it); a till compares them with its own past. `spread` = after an outage, spread the first delivery over so many
-    seconds.
+    it); a till compares them with its own past. `diverged`: under the number of its last settled row another one is booked.
+    `spread` = after an outage, spread the first delivery over so many seconds.
     """
 
     at: datetime
@@ -368,3 +372,4 @@ class HeartbeatReply(msgspec.Struct, frozen=True):
     watermark: int | None = None
     last_hash: str = ""
     spread: int = 60
+    diverged: bool = False

@@ -44,6 +44,7 @@ def note_heartbeat(connection: Connection, device: Device, beat: Heartbeat, now:
         watermark=epoch.last_seq if epoch else None,
         last_hash=epoch.last_hash if epoch else "",
         spread=_spread(connection),
+        diverged=epoch is not None and _diverged(connection, device, beat),
     )
 
 
@@ -54,9 +55,20 @@ def _continues(connection: Connection, device: Device, beat: Heartbeat, epoch: R
     """
     if epoch is None or epoch.closed_at is not None or _is_copy(beat, epoch):
         return False
-    of_epoch = select(rows.c.hash).where(rows.c.device == device.id, rows.c.epoch == beat.epoch)
-    known = connection.execute(of_epoch.where(rows.c.seq == beat.last_seq)).scalar_one_or_none()
-    return known is None or known == beat.last_hash
+    return _booked(connection, device, beat.epoch, beat.last_seq) in (None, beat.last_hash)
+
+
+def _diverged(connection: Connection, device: Device, beat: Heartbeat) -> bool:
+    """Tell whether another row is booked under the number of the device's last settled one."""
+    if not beat.settled_hash:
+        return False
+    return _booked(connection, device, beat.epoch, beat.last_seq - beat.pending) not in (None, beat.settled_hash)
+
+
+def _booked(connection: Connection, device: Device, epoch: str, seq: int) -> str | None:
+    """The hash of the row that is booked under this number."""
+    here = select(rows.c.hash).where(rows.c.device == device.id, rows.c.epoch == epoch, rows.c.seq == seq)
+    return connection.execute(here).scalar_one_or_none()
 
 
 def _is_copy(beat: Heartbeat, epoch: Row[Any]) -> bool:

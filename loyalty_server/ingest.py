@@ -50,6 +50,7 @@ class Batch(msgspec.Struct, frozen=True):
 
     epoch: str
     rows: tuple[IncomingRow, ...]
+    after: str = ""
 
 
 class _Booked(NamedTuple):
@@ -70,6 +71,8 @@ def ingest(connection: Connection, keys: Keys, device: Device, batch: Batch, now
         return _fork(connection, device, batch, batch.rows, epoch.last_seq + 1, now)
     if batch.rows and batch.rows[0].seq > epoch.last_seq + 1:
         return problem("gap", expect=epoch.last_seq + 1)
+    if batch.after not in ("", epoch.last_hash) and batch.rows and batch.rows[0].seq == epoch.last_seq + 1:
+        return _fork(connection, device, batch, batch.rows, epoch.last_seq, now)
     booked = _booked(connection, device, batch, epoch.last_seq)
     strange = [row for row in batch.rows if row.seq in booked and booked[row.seq].hash != plain(row.hash, 64)]
     if strange:

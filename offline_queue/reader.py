@@ -48,6 +48,8 @@ class Depth:
     """Rows of earlier epochs that are still to be written again in this one."""
     base: int
     """The running number in the file is that much higher than the number in the epoch."""
+    settled_hash: bytes | None
+    """Of the last row of the epoch that is settled, if there is one and it is kept."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class Span:
 
 _DEPTH = """
 SELECT last_seq - watermark, outbox.at, rejected, last_seq - base, last_hash, watermark - base, device, epoch,
-       NOT EXISTS (SELECT 1 FROM handover), damaged, opened, instance, max(base - reissued, 0), base
+       NOT EXISTS (SELECT 1 FROM handover), damaged, opened, instance, max(base - reissued, 0), base,
+       (SELECT hash FROM outbox WHERE seq = queue_state.watermark AND seq > queue_state.base)
 FROM queue_state LEFT JOIN outbox ON outbox.seq = queue_state.watermark + 1
 """
 _STANDING = "SELECT base, sealed_by FROM queue_state"

@@ -74,7 +74,9 @@ class Delivery:
             return depth.pending > 0
         self._note_damage(batch)
         try:
-            reply = self._server.events(EventBatch(self._epoch, tuple(row.to_wire() for row in batch)))
+            reply = self._server.events(
+                EventBatch(self._epoch, tuple(row.to_wire() for row in batch), _after(depth, batch))
+            )
         except ServerRejected as refused:
             self._refused(batch, refused)
             return True
@@ -92,10 +94,9 @@ class Delivery:
                 self._turn.begin("pruned")
             return
         settled = beat.last_seq - beat.pending  # not what is settled by now: more may have gone since
-        other = self._is_other(reply)
-        if "open_epoch" in reply.commands or reply.watermark > depth.last_seq or other:
-            lacks = reply.watermark < settled or (other and reply.watermark == settled)
-            self._turn.begin("pruned" if lacks else "restored")
+        strange = reply.diverged or reply.watermark > depth.last_seq or self._is_other(reply)
+        if "open_epoch" in reply.commands or strange:
+            self._turn.begin("pruned" if reply.diverged or reply.watermark < settled else "restored")
         elif reply.watermark < settled:
             self._batches.begin(reply.watermark + 1)
 
@@ -172,3 +173,9 @@ class Delivery:
             self.sent += last - self._furthest
             self._furthest, self._gaps = last, 0
             self._turn.progress()
+
+
+def _after(depth: Depth, batch: Sequence[StoredRow]) -> str:
+    """The settled row before the batch, by its hash: a server that was put back may have another one there."""
+    follows = batch[0].seq == depth.watermark + 1
+    return depth.settled_hash.hex() if follows and depth.settled_hash else ""

@@ -177,6 +177,7 @@ class Rounds:
             at=now,
             opened=depth.opened,
             instance=depth.instance,
+            settled_hash=(depth.settled_hash or b"").hex(),
         )
         reply = self._server.heartbeat(beat)
         self._last_heartbeat = now

@@ -337,7 +337,6 @@ def test_what_a_copy_delivered_before_the_server_was_put_back_is_delivered_again
     shop.teardown()
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="open: a sale that was settled is not sent again", strict=True)
 def test_what_was_settled_is_sent_again_when_the_other_copy_is_further_on_a_server_put_back(
     furnished_server: Path,
 ) -> None:
@@ -353,7 +352,6 @@ def test_what_was_settled_is_sent_again_when_the_other_copy_is_further_on_a_serv
     shop.teardown()
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="open: a copy's row is called spoiled instead of a fork", strict=True)
 def test_a_row_that_follows_another_past_is_a_fork_and_not_spoiled(furnished_server: Path) -> None:
     """The other copy's row stands before it on a server that was put back."""
     Shop.model = furnished_server

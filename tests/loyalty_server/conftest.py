@@ -242,8 +242,8 @@ class Till:
             Row(seq=1, id="", kind="sale", at="", body=text, schema=1, hash=self.last.hex()), **fields
         )
 
-    def post(self, *rows: Row, epoch: str | None = None, packed: bool = True) -> requests.Response:
-        batch = msgspec.json.encode({"epoch": epoch or self.me.epoch, "rows": rows})
+    def post(self, *rows: Row, epoch: str | None = None, packed: bool = True, after: str = "") -> requests.Response:
+        batch = msgspec.json.encode({"epoch": epoch or self.me.epoch, "rows": rows, "after": after})
         if not packed:
             return self.ask("POST", "/v1/events", data=batch)
         return self.ask("POST", "/v1/events", data=gzip.compress(batch, 1), headers={"Content-Encoding": "gzip"})

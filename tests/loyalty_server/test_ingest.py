@@ -118,6 +118,16 @@ def test_another_past_is_a_fork_and_is_put_aside(shop: Shop, till: Till, problem
     assert (shop.count(tables.receipts), shop.flags()) == (2, ["fork"])
 
 
+def test_rows_behind_another_settled_row_are_a_fork_from_that_row_on(shop: Shop, till: Till, problem_of: Read) -> None:
+    first = till.row(till.sale())
+    till.send(first)
+    second = till.row(till.sale())
+    problem = problem_of(till.post(second, after="0" * 64))
+    assert (problem.code, problem.expect) == ("fork", 1)
+    assert (shop.count(tables.receipts), shop.flags()) == (1, ["fork"])
+    assert till.post(second, after=first.hash).status_code == 200
+
+
 def test_a_fork_in_the_middle_books_nothing_of_the_batch(shop: Shop, till: Till, problem_of: Read) -> None:
     first = till.row(till.sale())
     till.send(first, till.row(till.sale()))

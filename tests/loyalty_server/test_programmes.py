@@ -141,6 +141,17 @@ def test_a_till_with_another_past_is_to_open_an_epoch(till: Till, wrong: dict[st
     assert beat(till, **wrong).commands == ("open_epoch",)
 
 
+def test_a_till_learns_that_another_row_stands_where_it_has_settled_one(till: Till) -> None:
+    till.sell()
+    first = till.last.hex()
+    till.sell()
+    behind = {"last_seq": 2, "pending": 1}
+    assert not beat(till, **behind, settled_hash=first).diverged
+    assert beat(till, **behind, settled_hash="0" * 64).diverged
+    assert not beat(till, **behind).diverged, "it has not said"
+    assert not beat(till, last_seq=9, pending=1, settled_hash="0" * 64).diverged, "nothing is booked there"
+
+
 def test_a_till_that_is_behind_learns_what_is_booked(till: Till) -> None:
     """It may have sent more since it was asked, so it judges that itself."""
     till.sell()

@@ -501,6 +501,7 @@ class TillFolder:
             at=self.clock.now(),
             opened=depth.opened,
             instance=depth.instance,
+            settled_hash=(depth.settled_hash or b"").hex(),
         )
 
     def beat(self) -> None:
