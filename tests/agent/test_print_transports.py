@@ -119,7 +119,10 @@ def test_a_printer_comes_back_at_another_node_and_prints_what_waited_once(
 
 @pytest.fixture
 def mute() -> Iterator[str]:
-    """A port whose printer takes nothing and says nothing: the handshake holds it from the first byte."""
+    """A port whose printer takes nothing and says nothing: the handshake holds it from the first byte.
+
+    To be asked for before the shop: its number is free again when it ends, and the shop would go on with whoever gets it.
+    """
     ours, slave = os.openpty()
     tty.setraw(slave)
     hold = threading.Event()
@@ -133,7 +136,7 @@ def mute() -> Iterator[str]:
 
 
 def test_one_printer_that_takes_nothing_stops_no_other(
-    shop: Shop, pty_printer: Callable[[str], PtyPrinter], mute: str
+    mute: str, shop: Shop, pty_printer: Callable[[str], PtyPrinter]
 ) -> None:
     serial = registry.find("printer", "serial_port")
     bar, counter = pty_printer("bar"), pty_printer("counter")

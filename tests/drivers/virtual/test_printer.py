@@ -365,10 +365,10 @@ def test_errors_come_and_go_by_hand(virtual_printer: VirtualPrinter) -> None:
         ):
             virtual_printer.do(fault)
             device.write(b"\x10\x04\x03", 1)
-            assert (errors(), read(device, 1)) == (state, query3)
+            assert (read(device, 1), errors()) == (query3, state)
         virtual_printer.do("cool_down")
         device.write(RECOVER + b"\x10\x04\x03", 1)
-        assert (errors(), read(device, 1)) == (("ok", "ok", True), b"\x32")
+        assert (read(device, 1), errors()) == (b"\x32", ("ok", "ok", True))
         device.write(b"\x1bp\x00\x19\xfa\x10\x14\x01\x00\x01" + ASK_PRINTER, 1)
         read(device, 1)
         assert virtual_printer.state("drawer_kicks") == 1  # ESC p is held, DLE DC4 is not
