@@ -15,6 +15,7 @@ GENESIS = bytes(32)
 
 def row_hash(previous: bytes, epoch: str, seq: int, kind: str, at: str, body: bytes) -> bytes:
     """Return the 32 bytes that seal this row to the one before it."""
-    digest = hashlib.sha256(body).digest()
-    fields = (epoch.encode(), str(seq).encode(), kind.encode(), at.encode(), digest)
-    return hashlib.sha256(previous + b"".join(len(field).to_bytes(4, "big") + field for field in fields)).digest()
+    link = previous
+    for field in (epoch.encode(), str(seq).encode(), kind.encode(), at.encode(), hashlib.sha256(body).digest()):
+        link += len(field).to_bytes(4, "big") + field
+    return hashlib.sha256(link).digest()

@@ -144,8 +144,10 @@ def in_place(rows: Iterable[StoredRow], epoch: str, number: int, previous: bytes
     `number` is what the first one should have, `previous` the hash that it follows, where that is known. One that cannot
     have the number that it bears, and of which nobody knows the right one, is left out.
     """
-    found: list[StoredRow] = []
-    for row in rows:
+    stored, found = list(rows), list[StoredRow]()
+    if [row.seq for row in stored] == list(range(number, number + len(stored))):
+        return stored
+    for row in stored:
         if number == 1:
             previous = GENESIS
         found.append(row if row.seq == number else _moved(row, epoch, number, previous))
