@@ -206,7 +206,9 @@ def _methods(request: Request) -> set[str]:
 def _on_failure(request: Request, _: Exception) -> Response:
     """An unforeseen exception: uvicorn logs it; the client learns that the outcome is unknown."""
     log.error("failure method=%s", request.method)
-    return _trouble(request, "internal")
+    answer = _trouble(request, "internal")
+    answer.headers["connection"] = "close"  # uvicorn ends it: a client that was not told would lose its next request
+    return answer
 
 
 def _trouble(request: Request, code: str) -> Response:

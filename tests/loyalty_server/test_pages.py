@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from loyalty_server.storage import tables
 
@@ -27,6 +27,7 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync"
 )
+PATIENCE_MS = 15_000
 GOOD = {"phone": "+7 916 123-45-67", "personal_data": "yes"}
 
 
@@ -182,9 +183,10 @@ def test_in_a_real_browser_without_javascript(shop: Shop, till: Till) -> None:
         page.get_by_label("Номер телефона").fill("8 916 123-45-67")
         page.get_by_label("Согласие на обработку персональных данных").check()
         button.click()
+        expect(page.get_by_label("Код из сообщения")).to_be_visible(timeout=PATIENCE_MS)
         page.get_by_label("Код из сообщения").fill(shop.last_code())
         page.get_by_role("button", name="Получить карту").click()
-        assert page.get_by_role("heading", name="Ваша карта").is_visible()
+        expect(page.get_by_role("heading", name="Ваша карта")).to_be_visible(timeout=PATIENCE_MS)
         picture = page.locator("svg").bounding_box()
         assert picture is not None
         assert picture["width"] >= 180
