@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -P
+PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 
 .PHONY: venv demo test test-full check bench bench-server bench-large soak test-service test-usb test-powercut pictures lock clean
 
@@ -27,11 +28,13 @@ check: venv
 
 test: check
 	tests/rig/debian.sh chromium cups-client cups-daemon curl fonts-dejavu-core postgresql shellcheck strace systemd
-	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=term
+	$(PYTEST) tests/loyalty --cov
+	$(PYTEST) --ignore tests/loyalty
 
 test-full: check
 	tests/rig/debian.sh chromium cups-client cups-daemon curl fonts-dejavu-core postgresql shellcheck strace systemd
-	$(BIN)/pytest --full -n 2 --dist loadgroup --cov --cov-report=term
+	$(PYTEST) --full tests/loyalty --cov
+	$(PYTEST) --full --ignore tests/loyalty
 
 bench: venv
 	tests/rig/debian.sh chromium

@@ -173,3 +173,8 @@ def test_a_retailers_own_word_falls_back_to_another_language_and_then_to_the_id(
 )
 def test_every_error_of_this_package_has_a_sentence(error: ProgrammeError) -> None:
     assert set(i18n.texts(error.key, **error.params)) == {"ru", "en"}
+
+
+def test_an_error_says_itself_in_both_languages() -> None:
+    assert BadSignature("what a log may hold").said("en") == "The signature does not hold."
+    assert "Подпись" in BadSignature("what a log may hold").said("ru")

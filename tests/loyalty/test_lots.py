@@ -75,6 +75,12 @@ def test_one_after_another_is_as_good_as_all_anew(size: Callable[[int, int], int
         assert (standing(account), account.debt) == (standing(anew), anew.debt), f"seed {seed}"
 
 
+def test_what_burnt_needs_no_entry_to_be_known() -> None:
+    """A ledger that came late is replayed with and without its expiry runs."""
+    earned = Posting("earn", 30, AT, ("s1",), "s1", AT + DAY)
+    assert replay([earned, Posting("expire", -30, AT + DAY, ("x",))]) == replay([earned])
+
+
 def test_points_that_burn_together_are_one_lot_whatever_the_zone() -> None:
     moscow = (AT + DAY).astimezone(timezone(timedelta(hours=3)))
     account = replay([Posting("earn", 5, AT, ("a",), "a", AT + DAY), Posting("earn", 7, AT, ("b",), "b", moscow)])

@@ -55,15 +55,23 @@ class BadNetwork:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request and its reply; a client that wants more connects again."""
         self._tasks.add(asyncio.current_task())
-        with suppress(OSError, asyncio.IncompleteReadError, ValueError):
-            reply = await self._forward(await _message(reader))
-            self.replies += 1
-            fault = self._chance.choice(FAULTS) if self.bad and self._chance.random() < SHARE else ""
-            if fault:
-                self.spoilt[fault] += 1
-            await self._answer(writer, reply, fault)
-        writer.close()
-        self._tasks.discard(asyncio.current_task())
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError, ValueError):
+                await self._converse(reader, writer)
+            writer.close()
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
+        finally:
+            self._tasks.discard(asyncio.current_task())
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reply = await self._forward(await _message(reader))
+        self.replies += 1
+        fault = self._chance.choice(FAULTS) if self.bad and self._chance.random() < SHARE else ""
+        if fault:
+            self.spoilt[fault] += 1
+        await self._answer(writer, reply, fault)
 
     async def _forward(self, request: bytes) -> bytes:
         head, blank, body = request.partition(b"\r\n\r\n")
