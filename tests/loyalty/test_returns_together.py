@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from loyalty import returns
 from loyalty.quote import Line
@@ -27,13 +26,16 @@ def rows(sold: Sold, seed: int) -> list[Return]:
     return found
 
 
-def row(sold: Sold, **said: Any) -> Return:
+def row(units: tuple[int, ...] = (), *, pending: bool = False, points_back: int = 0, turnover: int = 0) -> Return:
     """A return that says no more than this."""
-    return Return(receipt=BACK, sale=RECEIPT, day=AT.date(), refund=0, member="m", **said)
+    return Return(
+        receipt=BACK, sale=RECEIPT, day=AT.date(), refund=0,
+        units=units, pending=pending, points_back=points_back, turnover=turnover,
+    )  # fmt: skip
 
 
 def everything(sold: Sold) -> Effect:
-    return returns.together(sold, [row(sold, pending=True)])[0]
+    return returns.together(sold, [row(pending=True)])[0]
 
 
 def test_those_that_know_of_each_other_are_their_sum_in_any_order(size: Callable[[int, int], int]) -> None:
@@ -53,9 +55,9 @@ def test_what_came_back_twice_is_taken_once_and_said() -> None:
     sold = sell("", *BOUGHT)
     (first, *_) = rows(sold, 1)
     assert returns.together(sold, [first, first, first])[1]
-    effect, excess = returns.together(sold, [row(sold), row(sold)])
+    effect, excess = returns.together(sold, [row(), row()])
     assert (effect, excess) == (everything(sold), True)
-    assert returns.together(sold, [row(sold, units=(3_000, 0))])[1]
+    assert returns.together(sold, [row((3_000, 0))])[1]
 
 
 def test_a_till_that_knew_no_points_is_settled_by_its_units() -> None:
@@ -63,7 +65,7 @@ def test_a_till_that_knew_no_points_is_settled_by_its_units() -> None:
     one = returns.take_back(sold, returns.nothing(sold), units(0))
     assert isinstance(one, TakenBack)
     exact = returns.effect(sold, returns.nothing(sold), one)
-    pending = row(sold, units=(1_000, 0), pending=True)
+    pending = row((1_000, 0), pending=True)
     assert returns.alone(sold, pending) == exact
     assert returns.together(sold, [pending]) == (exact, False)
     assert everything(sold).less(exact).turnover == sold.quote.pay - exact.turnover
@@ -71,13 +73,13 @@ def test_a_till_that_knew_no_points_is_settled_by_its_units() -> None:
 
 def test_of_another_receipts_lines_nothing_comes_back_and_it_is_said() -> None:
     sold = sell("", *BOUGHT)
-    foreign = row(sold, units=(1_000,), pending=True)
+    foreign = row((1_000,), pending=True)
     assert returns.alone(sold, foreign) == Effect()
     assert returns.together(sold, [foreign]) == (Effect(), True)
 
 
 def test_more_points_than_there_were_are_not_believed() -> None:
     sold = sell("", *BOUGHT)
-    greedy = row(sold, units=(1_000, 0), points_back=10**6, turnover=10**9)
+    greedy = row((1_000, 0), points_back=10**6, turnover=10**9)
     assert returns.alone(sold, greedy).points_back == sold.quote.redeemed
     assert returns.together(sold, [greedy])[0].turnover == 5_000
