@@ -19,6 +19,8 @@ LIMIT = 8192
 CERTAIN_END = "\0"
 """Alone in `terminators`: put behind each code by a driver whose device says where codes end, so it is never missing."""
 _LINE_ENDS = b"\r\n"
+_REST_WITHIN = 0.5
+"""Seconds. Nobody scans two codes so fast one after the other that the first has lost its end on the way."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class Framer:
         self._buffer = bytearray()
         self._at = 0.0
         self._flooded = False
+        self._cut_at: float | None = None  # when silence cut a code off; what comes soon after is the rest of it
+        self._rest = False  # what is in the buffer is such a rest
         self._inside = not self._start  # bytes belong to a code
         self._suffixed = False  # the last frame had its terminator, so one that has none is cut off
         self._certain = framing.terminators == CERTAIN_END or bool(self._start and self._ended_by)
@@ -102,30 +106,35 @@ class Framer:
 
         From a scanner that sends a suffix, the first frame without one is `partial`; from then on it counts as one without
         suffix. One that is to begin with a mark and to end with one is always `partial` without its end, and so is one of a
-        device that says where its codes end.
+        device that says where its codes end. What follows such a half soon is its rest, and is `partial`, too.
         """
         deadline = self.deadline
         if deadline is None or at < deadline:
             return []
-        partial, self._suffixed = self._suffixed or self._certain, False
+        partial, self._suffixed = self._suffixed or self._certain or self._rest, False
         self._inside = not self._start
+        self._cut_at = self._at if partial else None
         return self._finish(partial=partial)
 
     def drop(self) -> Frame | None:
         """Call when the device has gone: returns what it leaves behind, as `partial`, and forgets all about the device."""
         self._suffixed = False
+        self._cut_at = None
         self._inside = not self._start
         return next(iter(self._finish(partial=True)), None)
 
     def _begin(self) -> list[Frame]:
         """A code begins; one that has not ended yet is cut off."""
         self._inside = True
+        self._cut_at = None
         return self._finish(partial=True)
 
     def _end(self) -> list[Frame]:
         self._suffixed = True
         self._inside = not self._start
-        return self._finish(partial=False)
+        frames = self._finish(partial=self._rest)
+        self._cut_at = None
+        return frames
 
     def _take(self, piece: bytes, at: float) -> list[Frame]:
         """Bytes without a mark in them; they may complete codes of a fixed length."""
@@ -146,6 +155,8 @@ class Framer:
         if not self._inside:
             self.noise += len(piece.translate(None, _LINE_ENDS))  # a line end behind ETX is no noise
             return
+        if not self._buffer and not self._flooded:
+            self._rest = self._cut_at is not None and at - self._cut_at < _REST_WITHIN
         self._at = at
         self._flooded = self._flooded or len(self._buffer) + len(piece) > self._limit
         if self._flooded:

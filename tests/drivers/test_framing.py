@@ -71,6 +71,25 @@ def test_where_the_device_says_what_the_end_is_a_code_without_it_is_half_a_code(
     assert framer.feed(b"2222\0", 4.0) == [Frame(b"2222", 4.0)]
 
 
+def test_the_rest_of_a_code_that_stalled_is_no_code_of_its_own() -> None:
+    framer = Framer()
+    framer.feed(b"111\r29000", 1.0)
+    assert framer.expire(1.1) == [Frame(b"29000", 1.0, partial=True)]
+    framer.feed(b"0000", 1.3)
+    assert framer.expire(1.4) == [Frame(b"0000", 1.3, partial=True)]
+    assert framer.feed(b"0216\r4600\r", 1.7) == [Frame(b"0216", 1.7, partial=True), Frame(b"4600", 1.7)]
+    framer.feed(b"29", 2.0)
+    assert framer.expire(2.1) == [Frame(b"29", 2.0, partial=True)]
+    assert framer.feed(b"46\r", 2.5) == [Frame(b"46", 2.5)]  # by then a person has scanned again
+
+
+def test_a_code_that_begins_with_its_mark_is_no_rest() -> None:
+    framer = Framer(Framing(start="\x02", terminators="\x03"))
+    framer.feed(b"\x0229", 1.0)
+    assert framer.expire(1.1) == [Frame(b"29", 1.0, partial=True)]
+    assert framer.feed(b"\x0246\x03", 1.2) == [Frame(b"46", 1.2)]
+
+
 def test_what_an_unplugged_scanner_leaves_behind_is_partial_and_never_glued_on() -> None:
     framer = Framer()
     framer.feed(b"2900", 1.0)
