@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -P
-PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
+# On two cores: the programme's core computes all the time, everything else waits for half of it.
+PYTEST := $(BIN)/pytest --dist loadgroup
 
 .PHONY: venv demo test test-full check bench bench-server bench-large soak test-service test-usb test-powercut pictures lock clean
 
@@ -28,13 +29,13 @@ check: venv
 
 test: check
 	tests/rig/debian.sh chromium cups-client cups-daemon curl fonts-dejavu-core postgresql shellcheck strace systemd
-	$(PYTEST) tests/loyalty --cov
-	$(PYTEST) --ignore tests/loyalty
+	$(PYTEST) -n 2 tests/loyalty --cov
+	$(PYTEST) -n 3 --ignore tests/loyalty
 
 test-full: check
 	tests/rig/debian.sh chromium cups-client cups-daemon curl fonts-dejavu-core postgresql shellcheck strace systemd
-	$(PYTEST) --full tests/loyalty --cov
-	$(PYTEST) --full --ignore tests/loyalty
+	$(PYTEST) -n 2 --full tests/loyalty --cov
+	$(PYTEST) -n 3 --full --ignore tests/loyalty
 
 bench: venv
 	tests/rig/debian.sh chromium
