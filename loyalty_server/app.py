@@ -56,8 +56,14 @@ def make_app(server: Server, sender: Sender, wordings: Wordings | None = None) -
     """Return the application."""
     wordings = wordings or Wordings()
     enrolment = Enrolment(server, sender, wordings).routes() + EnrolmentAtTill(server, sender, wordings).routes()
+    return application(
+        server, Api(server).routes() + DeviceKeys(server).routes() + LiveCalls(server).routes() + enrolment
+    )
+
+
+def application(server: Server, routes: list[Route]) -> Starlette:
+    """Return what answers these routes, watched, and says no with problems."""
     handlers = {Refused: _on_refused, DatabaseBusy: _on_busy, HTTPException: _on_http, Exception: _on_failure}
-    routes = Api(server).routes() + DeviceKeys(server).routes() + LiveCalls(server).routes() + enrolment
     watched = Middleware(Watched, meters=server.meters, routes=routes)
     return Starlette(routes=routes, middleware=[watched], exception_handlers=handlers)
 

@@ -17,37 +17,31 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
 
 import click
 from starlette.types import ASGIApp
 
-from loyalty.errors import TillmateError
-from loyalty.programme import ProgrammeError
 from loyalty_server import setup, verify
+from loyalty_server.admin.api import make_admin_app
+from loyalty_server.admin.commands import audit_log, operator
 from loyalty_server.app import make_app
 from loyalty_server.clock import SystemClock
+from loyalty_server.command import closing, data_option, fail, opened, refusals
 from loyalty_server.devices import ask_for_key, new_code, new_code_for, revoke
 from loyalty_server.edge import Server, names_of, receipt_address
 from loyalty_server.enrolment.gateway import load_gateway
 from loyalty_server.enrolment.sender import ConsoleSender, Sender
 from loyalty_server.enrolment.wording import Wordings
 from loyalty_server.expiry import due, expire
-from loyalty_server.folder import DataFolder, NotInitialised
-from loyalty_server.keys import Keys
+from loyalty_server.folder import DataFolder
 from loyalty_server.ledger import differences, write_csv
 from loyalty_server.life import Life
 from loyalty_server.listener import bind, serve
 from loyalty_server.redemption import stop_redemption
-from loyalty_server.storage.database import Database
 from loyalty_server.storage.partitions import prepare_days
-from loyalty_server.watch import WithMetrics
+from loyalty_server.watch import ByPort, MetricsPage
 
 _OBJECTS = 200_000
-
-data_option = click.option(
-    "--data", required=True, type=click.Path(file_okay=False, path_type=Path), help="The server's data folder."
-)
 
 
 @click.group()
@@ -68,9 +62,9 @@ def init(
     data: Path, programme_file: Path | None, stores: tuple[str, ...], tills: tuple[str, ...], address: str | None
 ) -> None:
     """Make the data folder; run again it adds stores, tills and a programme revision."""
-    with _refusals():
+    with refusals():
         database, keys = DataFolder(data).create(address)
-    with _closing(database), _refusals(), database.writing() as connection:
+    with closing(database), refusals(), database.writing() as connection:
         setup.add_stores(connection, stores)
         setup.add_tills(connection, tills)
         if programme_file is not None:
@@ -90,6 +84,7 @@ def init(
     help="How codes reach phones; without it they appear on the console, for development.",
 )
 @click.option("--metrics", metavar="HOST:PORT", help="Where monitoring reads /metrics; without it nowhere.")
+@click.option("--admin", metavar="HOST:PORT", help="Where operators ask /v1/admin; without it nowhere.")
 def run(
     data: Path,
     listen: str,
@@ -97,18 +92,20 @@ def run(
     names: tuple[str, ...],
     gateway_file: Path | None,
     metrics: str | None,
+    admin: str | None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; says `ready url=...` on stdout."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     folder = DataFolder(data)
     host, _ = _address("--listen", listen)
-    if metrics is not None:
-        _address("--metrics", metrics)
+    ports = {option: text for option, text in (("--metrics", metrics), ("--admin", admin)) if text is not None}
+    for option, text in ports.items():
+        _address(option, text)
     public = _receipt_address(public_url or f"http://{listen}")
     stop = threading.Event()
     sender = _sender(gateway_file, folder, stop)
-    with _opened(folder) as (database, keys):
+    with opened(folder) as (database, keys):
         listener = _bound("--listen", listen)
         url = f"http://{host}:{_port(listener)}"
         public = public if public_url else url
@@ -118,14 +115,16 @@ def run(
         server = Server(database, keys, SystemClock(), public, names_of(url, public, *names), life=life)
         _calm_collector()
         _stop_on_signals(stop)
-        app: ASGIApp = make_app(server, sender, Wordings(folder.path / "texts"))
-        beside = [] if metrics is None else [_bound("--metrics", metrics)]
-        if _port(listener) in map(_port, beside):
-            _fail(f"--metrics {metrics}: must be another port than --listen", 78)
-        for each in beside:
-            app = WithMetrics(app, server.meters, _port(each))
-            click.echo(f"metrics port={_port(each)}", err=True)
-        serve(app, listener, stop, lambda: _ready(url), *beside)
+        apps: dict[str, ASGIApp] = {"--metrics": MetricsPage(server.meters), "--admin": make_admin_app(server)}
+        beside: dict[int, ASGIApp] = {}
+        sockets = [_bound(option, text) for option, text in ports.items()]
+        for option, each in zip(ports, sockets, strict=True):
+            if _port(each) in (_port(listener), *beside):
+                fail(f"{option} {ports[option]}: must be another port than --listen and all others", 78)
+            beside[_port(each)] = apps[option]
+            click.echo(f"{option.removeprefix('--')} port={_port(each)}", err=True)
+        app = ByPort(make_app(server, sender, Wordings(folder.path / "texts")), beside)
+        serve(app, listener, stop, lambda: _ready(url), *sockets)
         with database.reading() as connection:
             life.note(connection)
 
@@ -143,7 +142,7 @@ def device_new_code(data: Path, store: str | None, name: str | None) -> None:
     """Print a one-time code for one device; good for seven days."""
     if (store is None) == (name is None):
         raise click.UsageError("give either --store or --device")
-    with _opened(DataFolder(data)) as (database, _), _refusals(), database.writing() as connection:
+    with opened(DataFolder(data)) as (database, _), refusals(), database.writing() as connection:
         now = SystemClock().now()
         code = new_code(connection, store, now) if store is not None else new_code_for(connection, str(name), now)
     click.echo(code)
@@ -154,7 +153,7 @@ def device_new_code(data: Path, store: str | None, name: str | None) -> None:
 @click.argument("name", metavar="DEVICE")
 def device_revoke(data: Path, name: str) -> None:
     """Refuse whatever DEVICE asks from now on."""
-    with _opened(DataFolder(data)) as (database, _), _refusals(), database.writing() as connection:
+    with opened(DataFolder(data)) as (database, _), refusals(), database.writing() as connection:
         revoke(connection, name, SystemClock().now())
     click.echo(f"revoked device={name}")
 
@@ -164,7 +163,7 @@ def device_revoke(data: Path, name: str) -> None:
 @click.argument("name", metavar="DEVICE")
 def device_rotate_key(data: Path, name: str) -> None:
     """Let DEVICE change its key, at its next heartbeat; the old key is good for a day longer."""
-    with _opened(DataFolder(data)) as (database, _), _refusals(), database.writing() as connection:
+    with opened(DataFolder(data)) as (database, _), refusals(), database.writing() as connection:
         ask_for_key(connection, name, SystemClock().now())
     click.echo(f"asked device={name}")
 
@@ -190,7 +189,7 @@ def device_allow_redemption(data: Path, name: str | None, store: str | None) -> 
 def _redemption(data: Path, name: str | None, store: str | None, stopped: datetime | None) -> None:
     if (name is None) == (store is None):
         raise click.UsageError("give either DEVICE or --store")
-    with _opened(DataFolder(data)) as (database, _), _refusals(), database.writing() as connection:
+    with opened(DataFolder(data)) as (database, _), refusals(), database.writing() as connection:
         stop_redemption(connection, stopped, device=name, store=store)
     click.echo(
         f"redemption={'allowed' if stopped is None else 'stopped'} {f'device={name}' if name else f'store={store}'}"
@@ -207,7 +206,7 @@ def programme() -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def programme_publish(data: Path, file: Path) -> None:
     """Sign FILE (.toml or .json) and hand it to the tills from its `starts_at` on."""
-    with _opened(DataFolder(data)) as (database, keys), _refusals(), database.writing() as connection:
+    with opened(DataFolder(data)) as (database, keys), refusals(), database.writing() as connection:
         revision, new = setup.publish_file(connection, keys, file, SystemClock().now())
     click.echo(f"{'published' if new else 'unchanged'} revision={revision}")
 
@@ -225,7 +224,7 @@ def member() -> None:
 @click.option("--greeting", help="First name, if the member allows it on screens.")
 def member_add(data: Path, card: str, balance: int, phone: str | None, greeting: str | None) -> None:
     """Make a member with a card; prints his id."""
-    with _opened(DataFolder(data)) as (database, _), _refusals(), database.writing() as connection:
+    with opened(DataFolder(data)) as (database, _), refusals(), database.writing() as connection:
         name = setup.add_known_member(connection, card, balance, phone, greeting, SystemClock().now())
     click.echo(name)
 
@@ -235,7 +234,7 @@ def member_add(data: Path, card: str, balance: int, phone: str | None, greeting:
 @click.argument("name", metavar="MEMBER")
 def member_allow_offline(data: Path, name: str) -> None:
     """Let MEMBER pay with points offline again, after shortfalls that were cleared up; the next one counts on."""
-    with _opened(DataFolder(data)) as (database, _), _refusals(), database.writing() as connection:
+    with opened(DataFolder(data)) as (database, _), refusals(), database.writing() as connection:
         setup.allow_offline(connection, name)
     click.echo(f"allowed member={name}")
 
@@ -245,20 +244,20 @@ def member_allow_offline(data: Path, name: str) -> None:
 @click.option("--csv", "file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
 def ledger_csv(data: Path, file: Path) -> None:
     """Write every ledger entry and every receipt; exit 1 when a balance differs from its entries."""
-    with _opened(DataFolder(data)) as (database, _), database.reading() as connection:
-        with _refusals(), file.open("w", encoding="utf-8", newline="") as out:
+    with opened(DataFolder(data)) as (database, _), database.reading() as connection:
+        with refusals(), file.open("w", encoding="utf-8", newline="") as out:
             lines = write_csv(connection, out)
         wrong = differences(connection)
     click.echo(f"written lines={lines} file={file}")
     if wrong:
-        _fail(f"{len(wrong)} balances differ from the sum of their entries", 1)
+        fail(f"{len(wrong)} balances differ from the sum of their entries", 1)
 
 
 @main.command("expire")
 @data_option
 def expire_points(data: Path) -> None:
     """Book points that have burnt, flag returns whose sale has not come in 35 days, forget who never joined. May be run again."""
-    with _opened(DataFolder(data)) as (database, _), _refusals():
+    with opened(DataFolder(data)) as (database, _), refusals():
         now = SystemClock().now()
         with database.reading() as connection:
             members = due(connection, now)
@@ -272,7 +271,7 @@ def expire_points(data: Path) -> None:
 @click.option("--audit", type=click.IntRange(min=1), metavar="N", help="Ask the engine again for one in N sales.")
 def verify_ledger(data: Path, audit: int | None) -> None:
     """Hold the ledger against itself: balances, entries, lots, receipts, chains; exit 1 and name whatever differs."""
-    with _opened(DataFolder(data)) as (database, _), _refusals():
+    with opened(DataFolder(data)) as (database, _), refusals():
         with database.reading() as connection, _progress("verify", verify.count_of(connection)) as said:
             found = list(verify.differences(connection, said))
         asked = 0
@@ -283,7 +282,7 @@ def verify_ledger(data: Path, audit: int | None) -> None:
         click.echo(f"{each.kind}={each.name} {each.detail}")
     click.echo(f"verified differences={len(found)}" + (f" sales_asked_again={asked}" if audit is not None else ""))
     if found:
-        _fail(f"{len(found)} things differ", 1)
+        fail(f"{len(found)} things differ", 1)
 
 
 @contextmanager
@@ -300,34 +299,6 @@ def _progress(name: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda count: bar.advance(task, count)
 
 
-@contextmanager
-def _opened(folder: DataFolder) -> Iterator[tuple[Database, Keys]]:
-    with _refusals():
-        database, keys = folder.open()
-    with _closing(database):
-        yield database, keys
-
-
-@contextmanager
-def _closing(database: Database) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        database.close()
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except (NotInitialised, ProgrammeError) as error:
-        _fail(str(error), 78)
-    except (TillmateError, LookupError, ValueError) as error:
-        _fail(str(error.args[0]), 1)
-    except OSError as error:
-        _fail(str(error), 1)
-
-
 def _calm_collector() -> None:
     """What is here now stays; a batch makes tens of thousands of objects that are all dropped at its end, without rings."""
     gc.freeze()
@@ -340,13 +311,13 @@ def _sender(file: Path | None, folder: DataFolder, stop: threading.Event) -> Sen
     try:
         return load_gateway(file, stop)
     except (ValueError, OSError) as error:
-        _fail(f"--gateway: {error}", 78)
+        fail(f"--gateway: {error}", 78)
 
 
 def _address(option: str, text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not (host and port.isdecimal() and int(port) < 65536):
-        _fail(f"{option} {text}: must be HOST:PORT", 78)
+        fail(f"{option} {text}: must be HOST:PORT", 78)
     return host, int(port)
 
 
@@ -355,7 +326,7 @@ def _bound(option: str, text: str) -> socket.socket:
     try:
         return bind(host.strip("[]"), port)
     except OSError as error:
-        _fail(f"{option}: cannot listen on {text}: {error.strerror or error}", 69)
+        fail(f"{option}: cannot listen on {text}: {error.strerror or error}", 69)
 
 
 def _port(listener: socket.socket) -> int:
@@ -366,12 +337,7 @@ def _receipt_address(text: str) -> str:
     try:
         return receipt_address(text)
     except ValueError as error:
-        _fail(f"--public-url: {error}", 78)
-
-
-def _fail(message: str, exit_code: int) -> NoReturn:
-    click.echo(f"Error: {message}", err=True)
-    sys.exit(exit_code)
+        fail(f"--public-url: {error}", 78)
 
 
 def _ready(url: str) -> None:
@@ -384,3 +350,7 @@ def _stop_on_signals(stop: threading.Event) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
+
+
+for _command in (audit_log, operator):
+    main.add_command(_command)

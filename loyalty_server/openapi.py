@@ -30,13 +30,14 @@ from loyalty.wire import (
     Programmes,
 )
 from loyalty.wire_enrolment import EnrolmentCode, EnrolmentDone, EnrolmentReply, EnrolmentRequest
+from loyalty_server.admin.api import ENDPOINTS, Endpoint
 from loyalty_server.enrolment.wording import PURPOSES
 from loyalty_server.ingest import Batch
 
 _REF = "#/components/schemas/{name}"
 _ABOUT = (
     "The central loyalty server. Tills sign each request: `Authorization: Bearer` with a compact JWS (alg Ed25519), "
-    "60 seconds long and bound to the Host. Whole numbers are written without a point. Money is integer minor units, points are integer units of "
+    "60 seconds long and bound to the Host. Operators have a token of their own for `/v1/admin`, which is served on another port. Whole numbers are written without a point. Money is integer minor units, points are integer units of "
     "10^-point_decimals points, times are RFC 3339. A reader ignores fields that it does not know. Errors are "
     "application/problem+json with a stable `code`; `retryable` says whether the same request may succeed later."
 )
@@ -56,7 +57,8 @@ class Call(NamedTuple):
     body: type | None = None
     form: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
-    signed: bool = True
+    asked: type | None = None
+    by: Literal["device", "operator"] | None = "device"
     packed: bool = False
 
 
@@ -68,9 +70,21 @@ _BAD: Answers = {400: Problem, 408: Problem, 413: Problem, 415: Problem, 500: Pr
 _WHO: Answers = {401: Problem, 421: Problem, 429: Problem, 500: Problem, 503: Problem}
 _JOIN: Answers = {404: Problem, 410: Problem, 422: Problem, **_BAD, **_WHO}
 
+
+def _of_operators(endpoint: Endpoint[Any]) -> Call:
+    body = None if endpoint.method == "GET" or not endpoint.wish.__struct_fields__ else endpoint.wish
+    answers: dict[int, Answer] = dict.fromkeys((400, 401, 403, 429, 500, 503, *endpoint.refusals), Problem)
+    if body is not None:
+        answers |= _BAD
+    return Call(
+        endpoint.method, endpoint.path, f"admin_{endpoint.name}", endpoint.summary, {200: endpoint.answer, **answers},
+        body=body, asked=endpoint.wish if endpoint.method == "GET" else None, by="operator",
+    )  # fmt: skip
+
+
 CALLS = (
     Call("POST", "/v1/devices", "claim", "A one-time code and a public key become a device of a store",
-         {201: ClaimReply, 403: Problem, 409: Problem, **_BAD}, body=ClaimRequest, signed=False),
+         {201: ClaimReply, 403: Problem, 409: Problem, **_BAD}, body=ClaimRequest, by=None),
     Call("POST", "/v1/devices/epochs", "epochs", "A queue that cannot go on as it was goes on under a new epoch",
          {200: EpochReply, 403: Problem, 409: Problem, **_BAD, **_WHO}, body=EpochRequest),
     Call("PUT", "/v1/devices/me/key", "key", "The device goes on with another key; the old one is good for a day longer",
@@ -93,17 +107,18 @@ CALLS = (
          {200: EnrolmentDone, **_JOIN}, body=EnrolmentCode),
     Call("POST", "/v1/heartbeat", "heartbeat", "How a device is; commands come back",
          {200: HeartbeatReply, **_BAD, **_WHO}, body=Heartbeat),
-    Call("GET", "/healthz", "health", "200 while the process answers", {200: None}, signed=False),
-    Call("GET", "/openapi.json", "openapi", "This document", {200: None}, signed=False),
+    Call("GET", "/healthz", "health", "200 while the process answers", {200: None}, by=None),
+    Call("GET", "/openapi.json", "openapi", "This document", {200: None}, by=None),
     Call("GET", "/e/{token}", "show", "The customer's enrolment page; the path is case-insensitive", _PAGE,
-         query=("lang",), signed=False),
+         query=("lang",), by=None),
     Call("POST", "/e/{token}", "ask", "Phone and consents; a code is sent to the phone", _FORM,
-         form=("phone", "personal_data", "advertising", "lang", "texts", "shown"), signed=False),
-    Call("GET", "/e/{token}/confirm", "show_again", "The same page as /e/{token}", _PAGE, query=("lang",), signed=False),
+         form=("phone", "personal_data", "advertising", "lang", "texts", "shown"), by=None),
+    Call("GET", "/e/{token}/confirm", "show_again", "The same page as /e/{token}", _PAGE, query=("lang",), by=None),
     Call("POST", "/e/{token}/confirm", "confirm", "The code; the card comes back", _FORM,
-         form=("attempt", "code", "lang"), signed=False),
+         form=("attempt", "code", "lang"), by=None),
     Call("GET", "/texts/{language}/{purpose}/{version}", "wording", "A consent text as it is agreed to",
-         {200: "page", 404: Problem}, signed=False),
+         {200: "page", 404: Problem}, by=None),
+    *map(_of_operators, ENDPOINTS),
 )  # fmt: skip
 
 
@@ -138,11 +153,16 @@ def document() -> dict[str, Any]:
     for call in CALLS:
         paths.setdefault(call.path, {})[call.method.lower()] = _operation(call, refs)
     device = {"type": "http", "scheme": "bearer", "bearerFormat": "JWS", "description": "Signed with the device key."}
+    operator = {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The token of an operator, on the port of `--admin`.",
+    }
     return {
         "openapi": "3.1.0",
         "info": {"title": "Tillmate central server", "version": "1", "description": _ABOUT},
         "paths": paths,
-        "components": {"schemas": components, "securitySchemes": {"device": device}},
+        "components": {"schemas": components, "securitySchemes": {"device": device, "operator": operator}},
     }
 
 
@@ -155,7 +175,7 @@ def _operation(call: Call, refs: dict[type, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": call.summary,
         "operationId": call.name,
-        "security": [{"device": []}] if call.signed else [],
+        "security": [] if call.by is None else [{call.by: []}],
         "responses": {
             str(status): _answer(answer, refs)
             for status, answer in sorted({431: Problem, 503: Problem, **call.answers}.items())
@@ -165,8 +185,9 @@ def _operation(call: Call, refs: dict[type, Any]) -> dict[str, Any]:
     places = [(name, "path") for name in names] + [(name, "query") for name in call.query]
     if call.packed:
         places.append(("Content-Encoding", "header"))
-    if places:
-        operation["parameters"] = [_parameter(name, place) for name, place in places]
+    parameters = [_parameter(name, place) for name, place in places] + _asked(call.asked)
+    if parameters:
+        operation["parameters"] = parameters
     if call.body is not None:
         operation["requestBody"] = _content("application/json", refs[call.body])
     if call.form:
@@ -189,6 +210,18 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
 def _parameter(name: str, place: str) -> dict[str, Any]:
     schema = _SCHEMAS.get(name, {"type": "string"})
     return {"name": name, "in": place, "required": place == "path", "schema": schema}
+
+
+def _asked(wish: type | None) -> list[dict[str, Any]]:
+    """Each field of what a query says."""
+    if wish is None:
+        return []
+    _, components = msgspec.json.schema_components([wish], ref_template=_REF)
+    shape = components[wish.__name__]
+    return [
+        {"name": name, "in": "query", "required": name in shape.get("required", ()), "schema": schema}
+        for name, schema in shape["properties"].items()
+    ]
 
 
 def _content(media: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,8 @@ _KINDS = {
     "bad_signature": _Kind(401, "The request is not signed by a known device"),
     "clock": _Kind(401, "The clocks of device and server differ", retryable=True),
     "device_revoked": _Kind(401, "This device may not ask any more"),
+    "operator_unknown": _Kind(401, "The token is no operator's"),
+    "operator_reads_only": _Kind(403, "This operator may only read"),
     "wrong_host": _Kind(421, "This server does not answer under that name"),
     # claims
     "claim_code_unknown": _Kind(403, "The code is not known or has expired"),
@@ -42,7 +44,7 @@ _KINDS = {
     "too_large": _Kind(413, "The request is too large"),
     "header_too_large": _Kind(431, "The header is too large"),
     "media_type": _Kind(415, "The body is neither plain nor gzip"),
-    "too_many_requests": _Kind(429, "This device asks too often", retryable=True),
+    "too_many_requests": _Kind(429, "This device or operator asks too often", retryable=True),
     "too_slow": _Kind(408, "The body did not come in time", retryable=True),
     "busy": _Kind(503, "The server is busy", retryable=True),
     "internal": _Kind(500, "The server failed", retryable=True),

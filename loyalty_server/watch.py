@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from starlette.responses import Response
@@ -97,22 +97,30 @@ class Watched:
         return known or "unknown"
 
 
-class WithMetrics:
-    """What comes to the port for monitoring gets the counters and nothing else, all else the application."""
+class MetricsPage:
+    """The counters, for monitoring, and nothing else."""
 
-    def __init__(self, app: ASGIApp, meters: Meters, port: int) -> None:
-        self._app = app
+    def __init__(self, meters: Meters) -> None:
         self._meters = meters
-        self._port = port
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
-        if scope["server"][1] != self._port:
-            await self._app(scope, receive, send)
-        elif (scope["method"], scope["path"]) == ("GET", "/metrics"):
+        if (scope["method"], scope["path"]) == ("GET", "/metrics"):
             await Response(self._meters.text(), media_type=CONTENT_TYPE)(scope, receive, send)
         else:
             await reply(problem("not_found"))(scope, receive, send)
+
+
+class ByPort:
+    """What comes to a port of its own is answered by the application there, all else by the first one."""
+
+    def __init__(self, app: ASGIApp, others: Mapping[int, ASGIApp]) -> None:
+        self._app = app
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        await self._others.get(scope["server"][1], self._app)(scope, receive, send)
 
 
 def _shown(route: Route) -> str:

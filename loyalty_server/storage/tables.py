@@ -52,6 +52,8 @@ metadata = MetaData(
 _BURNING = text("burns_at IS NOT NULL")
 _PENDING = text("settled_at IS NULL")
 _CARRIED = text("origin_epoch IS NOT NULL")
+_OPEN = text("closed_at IS NULL")
+_NOT_EARNED = text("member IS NOT NULL AND earned = 0")
 
 counters = Table(
     "counters", metadata, Column("name", name(32), primary_key=True), Column("value", BigInteger, nullable=False)
@@ -163,6 +165,7 @@ cards = Table(
     Column("card", name(64), primary_key=True),
     Column("member", ForeignKey("members.id"), nullable=False, index=True),
     Column("created_at", UtcTime, nullable=False),
+    Column("blocked_at", UtcTime),  # lost: nobody's card any more, and never another member's
 )
 
 holds = Table(
@@ -202,6 +205,8 @@ receipts = Table(
     Column("body_sha256", name(64), nullable=False),
     Column("member", ForeignKey("members.id")),
     UniqueConstraint("row_id", "business_day", name="uq_receipts_row"),
+    # receipts of a member are found by their entries; those without points have none
+    Index("ix_receipts_not_earned", "member", sqlite_where=_NOT_EARNED, postgresql_where=_NOT_EARNED),
     postgresql_partition_by="RANGE (business_day)",
 )
 ledger = Table(
@@ -336,7 +341,11 @@ flags = Table(
     Column("till", name(64)),
     Column("member", name(32)),
     Column("detail", Text, nullable=False),
+    Column("closed_at", UtcTime),
+    Column("closed_by", name(32)),
+    Column("closed_note", Text),
     Index("ix_flags_kind_at", "kind", "at"),
+    Index("ix_flags_open", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
 )
 quarantine = Table(
     "quarantine",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -29,6 +30,8 @@ from loyalty.programme import Programme, load
 from loyalty.quote import Basket, Line, MemberState, Quote
 from loyalty.wire import ClaimReply, ClaimRequest, EventReply, MemberChange, PackedPage, Problem, ReceiptId, Row, Sale
 from loyalty_server import setup
+from loyalty_server.admin.api import make_admin_app
+from loyalty_server.admin.operators import Role, new_operator
 from loyalty_server.app import make_app
 from loyalty_server.devices import new_code
 from loyalty_server.edge import Limits, Server, names_of
@@ -39,6 +42,7 @@ from loyalty_server.ledger import differences
 from loyalty_server.programmes import publish
 from loyalty_server.rates import Rates
 from loyalty_server.storage import tables
+from loyalty_server.storage.admin_tables import audit_log
 from loyalty_server.storage.database import Database
 
 from .front import Front
@@ -103,12 +107,13 @@ class Shop:
             self.served, self.keys, self.clock, self.url, names_of(self.url), self.limits, rates=self.rates
         )
         self.front.app = make_app(self.server, ConsoleSender(self.said, self.folder.codes_file))
+        self.front.admin = make_admin_app(self.server)
         self.http = requests.Session()
         self.http.trust_env = False
 
     def close(self) -> None:
         self.http.close()
-        self.front.app = None
+        self.front.app = self.front.admin = None
         self.served.close()
         self.database.close()
 
@@ -156,6 +161,32 @@ class Shop:
 
     def last_code(self) -> str:
         return re.findall(r"code=(\d{6})\n", self.said.getvalue())[-1]
+
+
+@dataclass
+class Person:
+    """An operator, who asks by his token."""
+
+    shop: Shop
+    name: str
+    token: str
+
+    def ask(self, method: str, path: str, **more: object) -> requests.Response:
+        """A call of /v1/admin."""
+        said = {"Authorization": f"Bearer {self.token}"}
+        return self.shop.http.request(method, f"{self.shop.front.admin_url}/v1/admin{path}", headers=said, **more)
+
+    def get(self, path: str, **query: object) -> dict[str, Any]:
+        """What a call that must succeed says."""
+        answer = self.ask("GET", path, params=query)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def log(self) -> list[tuple[str, str, str]]:
+        """What of his is written down."""
+        columns = ("id", "operator", "action", "subject", "outcome")
+        lines = self.shop.all(audit_log, *columns)
+        return [(str(line[2]), str(line[3]), str(line[4])) for line in lines if line[1] == self.name]
 
 
 class RealClock:
@@ -333,6 +364,27 @@ def shop(make_shop: Callable[..., Shop]) -> Shop:
 @pytest.fixture
 def till(shop: Shop) -> Till:
     return shop.till()
+
+
+@pytest.fixture
+def make_operator(shop: Shop) -> Callable[[str, Role], Person]:
+    def make(name: str, role: Role) -> Person:
+        with shop.database.writing() as tx:
+            return Person(shop, name, new_operator(tx, name, role, shop.clock.now()))
+
+    return make
+
+
+@pytest.fixture
+def operator(make_operator: Callable[[str, Role], Person]) -> Person:
+    """Who may do everything."""
+    return make_operator("anna", "write")
+
+
+@pytest.fixture
+def reader(make_operator: Callable[[str, Role], Person]) -> Person:
+    """Who may only look."""
+    return make_operator("boris", "read")
 
 
 @pytest.fixture

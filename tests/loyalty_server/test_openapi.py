@@ -21,7 +21,8 @@ def test_the_file_is_the_one_that_the_calls_give() -> None:
 
 
 def test_every_route_is_described_and_nothing_else(shop: Shop) -> None:
-    routes = [route for route in shop.front.app.routes if isinstance(route, Route)]
+    apps = (shop.front.app, shop.front.admin)
+    routes = [route for app in apps for route in app.routes if isinstance(route, Route)]
     served = {
         (method, route.path_format.replace("/E/", "/e/"))
         for route in routes

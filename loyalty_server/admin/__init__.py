@@ -1,0 +1,12 @@
+"""What people who look after the programme ask, by their own tokens and on a port of its own.
+
+operators.py     who may ask
+audit_log.py     what is written down of each call
+messages.py      the messages
+api.py           who asks is recognised, the call answered and written down; the routes
+chain.py         stores, devices, programmes
+flags.py         what people should look at, and that somebody has
+reports.py       sums by store and day, and over all members
+members.py       one member as people see him
+commands.py      the same on the command line
+"""
