@@ -137,6 +137,7 @@ _RULES: Mapping[str, dict[str, Any]] = {
         }
     },
     "MemberSearch": {"oneOf": [_one_of("card", "phone"), _one_of("phone", "card")]},
+    "Find": {"oneOf": [_one_of("card", "phone"), _one_of("phone", "card")]},
 }
 """What the structs themselves do not say."""
 
@@ -203,6 +204,7 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
     "language": {"type": "string", "enum": list(LANGUAGES)},
     "purpose": {"type": "string", "enum": list(PURPOSES)},
     "hold": {"type": "string", "maxLength": 64, "pattern": "^-*[A-Za-z0-9][A-Za-z0-9-]*$"},
+    "flag": {"type": "integer", "minimum": 0},
     "Content-Encoding": {"type": "string", "enum": ["identity", "gzip"]},
 }
 

@@ -60,6 +60,8 @@ _KINDS = {
     "code_wrong": _Kind(422, "Not the code that was sent"),
     "code_void": _Kind(410, "The code does not hold any more: ask for a new one"),
     "code_not_sent": _Kind(503, "The code did not leave", retryable=True),
+    # what people do
+    "flag_closed": _Kind(409, "Somebody has closed this flag before, with another note"),
     # programme and feed
     "no_programme": _Kind(404, "No programme is in force", retryable=True),
     "refill": _Kind(410, "The cursor is of another life of this server: begin from nothing"),

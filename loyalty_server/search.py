@@ -12,6 +12,7 @@ from loyalty_server.devices import Device
 from loyalty_server.enrolment.phone import parse_phone
 from loyalty_server.keys import Keys
 from loyalty_server.problems import refuse
+from loyalty_server.slips import plain
 from loyalty_server.storage.tables import cards, members
 
 
@@ -20,16 +21,21 @@ def search(connection: Connection, keys: Keys, device: Device, wish: MemberSearc
 
     Raises Refused `malformed` unless either a card or a telephone is given.
     """
-    if bool(wish.card) == bool(wish.phone):
-        raise refuse("malformed", "either `card` or `phone`")
-    row = _of_card(connection, wish.card) if wish.card else _of_phone(connection, wish.phone)
+    row = holder(connection, wish.card, wish.phone)
     found = None if row is None else _view(connection, keys, device, row, now)
     return MemberSearchReply(found=found, includes=includes(connection, device, wish.epoch or device.epoch))
 
 
+def holder(connection: Connection, card: str, phone: str) -> Row[tuple[object, ...]] | None:
+    """Return the row of whoever holds the card or has the telephone. Raises Refused `malformed` unless one of them is given."""
+    if bool(card) == bool(phone):
+        raise refuse("malformed", "either `card` or `phone`")
+    return _of_card(connection, plain(card)) if card else _of_phone(connection, phone)
+
+
 def _of_card(connection: Connection, card: str) -> Row[tuple[object, ...]] | None:
-    holder = select(members).join(cards, cards.c.member == members.c.id)
-    return connection.execute(holder.where(cards.c.card == card, members.c.deleted_at.is_(None))).one_or_none()
+    of_card = select(members).join(cards, cards.c.member == members.c.id)
+    return connection.execute(of_card.where(cards.c.card == card, members.c.deleted_at.is_(None))).one_or_none()
 
 
 def _of_phone(connection: Connection, phone: str) -> Row[tuple[object, ...]] | None:

@@ -18,13 +18,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from loyalty_server.admin import chain
+from loyalty_server.admin import chain, flags, members, reports
 from loyalty_server.admin.audit_log import Trace
-from loyalty_server.admin.messages import ByName, ByNumber, Devices, Stores
+from loyalty_server.admin.messages import (
+    ByName,
+    ByNumber,
+    Close,
+    Closed,
+    DayReport,
+    Days,
+    Devices,
+    Find,
+    Flags,
+    Found,
+    Member,
+    Nothing,
+    Points,
+    Stores,
+)
 from loyalty_server.admin.operators import Operator, recognise
 from loyalty_server.app import application
 from loyalty_server.edge import Server, decode, json_reply, read_body
 from loyalty_server.problems import Refused, refuse
+from loyalty_server.search import holder
 from loyalty_server.slips import plain
 
 W = TypeVar("W", bound=msgspec.Struct)
@@ -56,11 +72,40 @@ class Endpoint(Generic[W]):
     refusals: tuple[int, ...] = ()
 
 
+def _close_flag(asked: Asked, wish: Close) -> Closed:
+    return flags.close(asked.connection, asked.names["flag"], wish.note, asked.trace)
+
+
+def _find(asked: Asked, wish: Find) -> Found:
+    asked.server.rates.search(f"operator {asked.trace.operator}", asked.trace.now)
+    row = holder(asked.connection, wish.card, wish.phone)
+    if row is None:
+        return Found(None)
+    asked.trace.on(member=row.id)
+    return Found(row.id)
+
+
+def _member(asked: Asked, _: Nothing) -> Member:
+    return members.member(asked.connection, asked.names["member"], asked.trace)
+
+
 ENDPOINTS: tuple[Endpoint[Any], ...] = (
     Endpoint("GET", "/v1/admin/stores", "stores", "Stores with their tills",
              ByName, Stores, lambda asked, page: chain.stores(asked.connection, page)),
     Endpoint("GET", "/v1/admin/devices", "devices", "Store PCs: versions, queues, the last heartbeat",
              ByNumber, Devices, lambda asked, page: chain.devices(asked.connection, page)),
+    Endpoint("GET", "/v1/admin/flags", "flags", "What people should see to, and how",
+             ByNumber, Flags, lambda asked, page: flags.open_flags(asked.connection, page)),
+    Endpoint("POST", "/v1/admin/flags/{flag}/close", "close_flag", "Somebody has seen to it",
+             Close, Closed, _close_flag, writes=True, refusals=(404, 409)),
+    Endpoint("POST", "/v1/admin/search", "find_member", "The member with a card or a telephone",
+             Find, Found, _find),
+    Endpoint("GET", "/v1/admin/members/{member}", "member", "A member: points, lots, cards, consents, the last entries",
+             Nothing, Member, _member, refusals=(404,)),
+    Endpoint("GET", "/v1/admin/reports/days", "days", "Receipts and points by business day and store",
+             Days, DayReport, lambda asked, days: reports.days(asked.connection, days)),
+    Endpoint("GET", "/v1/admin/reports/points", "points", "What members have, and what they owe",
+             Nothing, Points, lambda asked, _: reports.points(asked.connection)),
 )  # fmt: skip
 
 

@@ -51,6 +51,10 @@ def test_by_card_and_by_telephone(shop: Shop, till: Till, member: str) -> None:
     assert search(till, phone="8 (916) 123-45-67").found == found
 
 
+def test_a_card_that_no_database_can_have_is_nobody_s(till: Till) -> None:
+    assert search(till, card="29\0").found is None
+
+
 def test_it_is_what_the_feed_says(till: Till, member: str) -> None:
     del member
     feed = till.changes()

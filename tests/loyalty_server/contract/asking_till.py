@@ -1,7 +1,7 @@
 """What schemathesis needs to get past the door: it asks as a claimed till or as an operator, and some of what it makes is
 made possible.
 
-Both are described by the file that TILLMATE_TILL names: device, key, host, and tokens of receipts; the operator's token.
+Both are described by the file that TILLMATE_TILL names: device, key, host, tokens of receipts, members; the operator's token.
 """
 
 from __future__ import annotations
@@ -36,15 +36,21 @@ class DeviceKey:
 
 @schemathesis.hook
 def map_path_parameters(_: schemathesis.HookContext, path_parameters: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Two of three tokens are genuine, as no string by chance is."""
+    """Two of three tokens are genuine, and members there, as no string by chance is."""
+    if path_parameters and "member" in path_parameters:
+        return {**path_parameters, "member": _genuine(str(path_parameters["member"]), TILL["members"])}
     if path_parameters and "token" in path_parameters:
         return {**path_parameters, "token": _token(str(path_parameters["token"]))}
     return path_parameters
 
 
 def _token(made: str) -> str:
+    return _genuine(made, TILL["tokens"])
+
+
+def _genuine(made: str, genuine: list[str]) -> str:
     chance = crc32(made.encode("utf-8", "replace"))
-    return TILL["tokens"][chance % len(TILL["tokens"])] if chance % 3 else made
+    return genuine[chance % len(genuine)] if chance % 3 else made
 
 
 @schemathesis.hook

@@ -40,9 +40,12 @@ def test_the_server_is_what_the_document_says(
     till.claim(shell("device", "new-code", "--store", "S1").strip())
     tokens = [till.token() for _ in range(8)]
     till.send(*(till.row(till.sale(token=token)) for token in tokens[::2]))
+    members = [
+        shell("member", "add", "--card", f"290000000000{last}", "--balance", "1000").strip() for last in range(4)
+    ]
     asking = {
         "key": till.key.hex(), "device": till.me.device, "host": url.removeprefix("http://"), "tokens": tokens,
-        "operator": operator,
+        "members": members, "operator": operator,
     }  # fmt: skip
     (tmp_path / "till.json").write_text(json.dumps(asking))
     phases = PHASES[size(shell.storage.name == "postgresql", 2)]
