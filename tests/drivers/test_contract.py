@@ -150,7 +150,8 @@ class CallingEnd:
         while not self._gone.wait(0.01):
             with suppress(OSError), socket.create_connection(self._where) as self._connection:
                 self._let_in.set()
-                self._connection.recv(1)  # until it is hung up on
+                if not self._gone.is_set():
+                    self._connection.recv(1)  # until it is hung up on
             self._let_in.clear()
 
 
