@@ -22,8 +22,8 @@ import click
 from starlette.types import ASGIApp
 
 from loyalty_server import setup, verify
+from loyalty_server.admin import commands
 from loyalty_server.admin.api import make_admin_app
-from loyalty_server.admin.commands import audit_log, operator
 from loyalty_server.app import make_app
 from loyalty_server.clock import SystemClock
 from loyalty_server.command import closing, data_option, fail, opened, refusals
@@ -352,5 +352,10 @@ def _stop_on_signals(stop: threading.Event) -> None:
         signal.signal(number, on_signal)
 
 
-for _command in (audit_log, operator):
-    main.add_command(_command)
+for _group, _commands in (
+    (main, (commands.audit_log, commands.flag, commands.operator)),
+    (device, (commands.device_list,)),
+    (member, (commands.member_correct, commands.member_show)),
+):
+    for _command in _commands:
+        _group.add_command(_command)

@@ -51,7 +51,7 @@ def refusals() -> Iterator[None]:
     except (NotInitialised, ProgrammeError) as error:
         fail(str(error), 78)
     except Refused as error:
-        fail(error.problem.detail or error.problem.title, 1)
+        fail(": ".join(filter(None, (error.problem.title, error.problem.detail))), 1)
     except (TillmateError, LookupError, ValueError) as error:
         fail(str(error.args[0]), 1)
     except OSError as error:

@@ -50,6 +50,11 @@ def spendable(state: MemberState, now: datetime) -> int:
     return state.balance - ledger.dead(state.lots or (), now)
 
 
+def unheld(connection: Connection, member: str, state: MemberState, now: datetime) -> int:
+    """Return the points of a member, who is locked, that are there and held for no receipt; never below zero."""
+    return max(0, spendable(state, now) - sum(each.points for each in _live(connection, member, now)))
+
+
 def put_hold(connection: Connection, device: Device, name: str, wish: HoldRequest, now: datetime) -> Hold:
     """Grant the hold, or return it as it was granted before; another amount is decided anew, and if it is refused the hold
     stays as it was.

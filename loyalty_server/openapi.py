@@ -137,6 +137,8 @@ _RULES: Mapping[str, dict[str, Any]] = {
         }
     },
     "MemberSearch": {"oneOf": [_one_of("card", "phone"), _one_of("phone", "card")]},
+    "CodeFor": {"oneOf": [_one_of("store", "device"), _one_of("device", "store")]},
+    "Correction": {"not": {"properties": {"points": {"const": 0}}}},
     "Find": {"oneOf": [_one_of("card", "phone"), _one_of("phone", "card")]},
 }
 """What the structs themselves do not say."""
@@ -204,6 +206,7 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
     "language": {"type": "string", "enum": list(LANGUAGES)},
     "purpose": {"type": "string", "enum": list(PURPOSES)},
     "hold": {"type": "string", "maxLength": 64, "pattern": "^-*[A-Za-z0-9][A-Za-z0-9-]*$"},
+    "correction": {"type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"},
     "flag": {"type": "integer", "minimum": 0},
     "Content-Encoding": {"type": "string", "enum": ["identity", "gzip"]},
 }

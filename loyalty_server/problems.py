@@ -62,6 +62,9 @@ _KINDS = {
     "code_not_sent": _Kind(503, "The code did not leave", retryable=True),
     # what people do
     "flag_closed": _Kind(409, "Somebody has closed this flag before, with another note"),
+    "correction_conflict": _Kind(409, "Something else was corrected under this id"),
+    "programme_invalid": _Kind(422, "The document is no programme"),
+    "revision_taken": _Kind(409, "This revision says something else already, or there is a later one"),
     # programme and feed
     "no_programme": _Kind(404, "No programme is in force", retryable=True),
     "refill": _Kind(410, "The cursor is of another life of this server: begin from nothing"),

@@ -18,13 +18,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from loyalty_server.admin import chain, flags, members, reports
+from loyalty_server.admin import chain, corrections, flags, members, programmes, reports
 from loyalty_server.admin.audit_log import Trace
 from loyalty_server.admin.messages import (
     ByName,
     ByNumber,
+    ClaimCode,
     Close,
     Closed,
+    CodeFor,
+    Corrected,
+    Correction,
     DayReport,
     Days,
     Devices,
@@ -32,8 +36,12 @@ from loyalty_server.admin.messages import (
     Flags,
     Found,
     Member,
+    NewProgramme,
     Nothing,
     Points,
+    Published,
+    Revisions,
+    Revoked,
     Stores,
 )
 from loyalty_server.admin.operators import Operator, recognise
@@ -89,11 +97,35 @@ def _member(asked: Asked, _: Nothing) -> Member:
     return members.member(asked.connection, asked.names["member"], asked.trace)
 
 
+def _correct(asked: Asked, wish: Correction) -> Corrected:
+    return corrections.correct(asked.connection, asked.names["correction"], wish, asked.trace)
+
+
+def _device_code(asked: Asked, wish: CodeFor) -> ClaimCode:
+    return chain.device_code(asked.connection, wish, asked.trace)
+
+
+def _revoke_device(asked: Asked, _: Nothing) -> Revoked:
+    return chain.revoke_device(asked.connection, asked.names["device"], asked.trace)
+
+
+def _publish(asked: Asked, wish: NewProgramme) -> Published:
+    return programmes.publish_document(asked.connection, asked.server.keys, wish, asked.trace)
+
+
 ENDPOINTS: tuple[Endpoint[Any], ...] = (
     Endpoint("GET", "/v1/admin/stores", "stores", "Stores with their tills",
              ByName, Stores, lambda asked, page: chain.stores(asked.connection, page)),
     Endpoint("GET", "/v1/admin/devices", "devices", "Store PCs: versions, queues, the last heartbeat",
              ByNumber, Devices, lambda asked, page: chain.devices(asked.connection, page)),
+    Endpoint("POST", "/v1/admin/devices/codes", "device_code", "A one-time code for a store PC",
+             CodeFor, ClaimCode, _device_code, writes=True, refusals=(404,)),
+    Endpoint("POST", "/v1/admin/devices/{device}/revoke", "revoke_device", "Refuse whatever this device asks",
+             Nothing, Revoked, _revoke_device, writes=True, refusals=(404,)),
+    Endpoint("GET", "/v1/admin/programmes", "programmes", "Programme revisions", ByNumber, Revisions,
+             lambda asked, page: programmes.revisions(asked.connection, page, asked.server.clock)),
+    Endpoint("POST", "/v1/admin/programmes", "publish", "Sign a revision and hand it to the tills",
+             NewProgramme, Published, _publish, writes=True, refusals=(409, 422)),
     Endpoint("GET", "/v1/admin/flags", "flags", "What people should see to, and how",
              ByNumber, Flags, lambda asked, page: flags.open_flags(asked.connection, page)),
     Endpoint("POST", "/v1/admin/flags/{flag}/close", "close_flag", "Somebody has seen to it",
@@ -102,6 +134,8 @@ ENDPOINTS: tuple[Endpoint[Any], ...] = (
              Find, Found, _find),
     Endpoint("GET", "/v1/admin/members/{member}", "member", "A member: points, lots, cards, consents, the last entries",
              Nothing, Member, _member, refusals=(404,)),
+    Endpoint("PUT", "/v1/admin/corrections/{correction}", "correct", "Give or take points, once for this id",
+             Correction, Corrected, _correct, writes=True, refusals=(404, 409)),
     Endpoint("GET", "/v1/admin/reports/days", "days", "Receipts and points by business day and store",
              Days, DayReport, lambda asked, days: reports.days(asked.connection, days)),
     Endpoint("GET", "/v1/admin/reports/points", "points", "What members have, and what they owe",

@@ -1,4 +1,4 @@
-"""Stores and devices as people see them."""
+"""Stores and devices as people see them, codes for new ones, and the end of a stolen one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,20 @@ import msgspec
 from sqlalchemy import Connection, and_, func, select
 
 from loyalty.wire import Heartbeat, Named
-from loyalty_server.admin.messages import ByName, ByNumber, DeviceLine, Devices, Store, Stores
+from loyalty_server.admin.audit_log import Trace
+from loyalty_server.admin.messages import (
+    ByName,
+    ByNumber,
+    ClaimCode,
+    CodeFor,
+    DeviceLine,
+    Devices,
+    Revoked,
+    Store,
+    Stores,
+)
+from loyalty_server.devices import CODE_LIVES, new_code, new_code_for, revoke
+from loyalty_server.problems import refuse
 from loyalty_server.storage import tables
 from loyalty_server.storage.statements import within
 
@@ -61,3 +74,26 @@ def devices(connection: Connection, page: ByNumber) -> Devices:
         for row in shown
     )
     return Devices(lines, shown[-1].number if len(found) > page.limit else None)
+
+
+def device_code(connection: Connection, wish: CodeFor, trace: Trace) -> ClaimCode:
+    """Make a one-time code. Raises Refused `malformed` unless a store or a device is given, `not_found`."""
+    if bool(wish.store) == bool(wish.device):
+        raise refuse("malformed", "either `store` or `device`")
+    make, of = (new_code, wish.store) if wish.store else (new_code_for, wish.device)
+    try:
+        code = make(connection, of, trace.now)
+    except LookupError as error:
+        raise refuse("not_found") from error
+    trace.on(**{"store" if wish.store else "device": of})
+    return ClaimCode(code, trace.now + CODE_LIVES)
+
+
+def revoke_device(connection: Connection, device: str, trace: Trace) -> Revoked:
+    """Refuse whatever it asks from now on. Raises Refused `not_found`."""
+    try:
+        revoke(connection, device, trace.now)
+    except LookupError as error:
+        raise refuse("not_found") from error
+    trace.on(device=device)
+    return Revoked(device)

@@ -14,6 +14,7 @@ from loyalty.wire import Count, Heartbeat, Named
 After = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Said = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """What somebody has typed, for people."""
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=500)]
 
 
@@ -217,3 +218,69 @@ class Points(msgspec.Struct, frozen=True, kw_only=True):
     points: int
     debtors: int
     debt: int
+
+
+class Correction(msgspec.Struct, frozen=True, kw_only=True):
+    """PUT: points to give to a member, or below zero to take from him, and why."""
+
+    member: Id
+    points: Annotated[int, msgspec.Meta(ge=-(10**12), le=10**12)]
+    reason: Said
+
+
+class Corrected(msgspec.Struct, frozen=True):
+    """200: booked. The same id and words again get the same answer."""
+
+    id: str
+    member: str
+    points: int
+    at: datetime
+
+
+class Revoked(msgspec.Struct, frozen=True):
+    """200: whatever this device asks is refused."""
+
+    device: str
+
+
+class CodeFor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A store, which gets one more device by the code, or a device, which goes on with a new key; one of the two."""
+
+    store: After = ""
+    device: After = ""
+
+
+class ClaimCode(msgspec.Struct, frozen=True):
+    """200: `claim_code` of a store PC's configuration, good once and until then."""
+
+    code: str
+    expires_at: datetime
+
+
+class Revision(msgspec.Struct, frozen=True, kw_only=True):
+    """A programme that was published."""
+
+    revision: int
+    starts_at: datetime
+    published_at: datetime
+    in_force: bool
+
+
+class Revisions(msgspec.Struct, frozen=True):
+    """200: a page of revisions; `next` = there are more."""
+
+    revisions: tuple[Revision, ...]
+    next: int | None
+
+
+class NewProgramme(msgspec.Struct, frozen=True):
+    """A programme document, in the shape of its JSON Schema (`tillmate programme schema`)."""
+
+    document: msgspec.Raw
+
+
+class Published(msgspec.Struct, frozen=True):
+    """200: tills get it from now on; not `new` = it was published before."""
+
+    revision: int
+    new: bool
