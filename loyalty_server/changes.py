@@ -22,7 +22,7 @@ from loyalty.codes import ident
 from loyalty.wire import ChangesPage, Included, MemberChange
 from loyalty_server.devices import Device
 from loyalty_server.keys import Keys
-from loyalty_server.members import state_of
+from loyalty_server.members import GOOD_CARD, state_of
 from loyalty_server.problems import refuse
 from loyalty_server.storage.statements import insert_new
 from loyalty_server.storage.tables import cards, epochs, members, settings, stores
@@ -129,7 +129,7 @@ def _is_number(text: str) -> bool:
 def _cards(connection: Connection, since: _Since, last: int) -> defaultdict[str, list[str]]:
     of_page = select(cards.c.member, cards.c.card).join(members, members.c.id == cards.c.member)
     of_page = of_page.where(members.c.change > since.change, members.c.change <= last)
-    of_page = of_page.where(members.c.cards_change > since.whole).order_by(cards.c.card)
+    of_page = of_page.where(members.c.cards_change > since.whole, GOOD_CARD).order_by(cards.c.card)
     held: defaultdict[str, list[str]] = defaultdict(list)
     for member, card in connection.execute(of_page):
         held[member].append(card)

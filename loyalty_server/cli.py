@@ -355,7 +355,7 @@ def _stop_on_signals(stop: threading.Event) -> None:
 for _group, _commands in (
     (main, (commands.audit_log, commands.flag, commands.operator)),
     (device, (commands.device_list,)),
-    (member, (commands.member_correct, commands.member_show)),
+    (member, (commands.member_card, commands.member_correct, commands.member_erase, commands.member_show)),
 ):
     for _command in _commands:
         _group.add_command(_command)

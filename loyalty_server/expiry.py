@@ -76,6 +76,14 @@ def burn(connection: Connection, now: datetime) -> tuple[int, int]:
     return len(changed), -sum(entry.points for entry in entries)
 
 
+def burn_of(connection: Connection, member: str, now: datetime) -> None:
+    """Book what has burnt of one member, whom nobody else changes until the transaction ends."""
+    for name, before in members.lock(connection, [member]).items():
+        entries, after = _burnt(name, before, now)
+        append(connection, tables.ledger, ENTRY_COLUMNS, [line(entry, now) for entry in entries])
+        members.write(connection, [(name, after)])
+
+
 def _burnt(member: str, before: Member, now: datetime) -> tuple[list[Entry], Member]:
     account = account_of(before.state)
     entries = []

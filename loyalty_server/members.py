@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from loyalty.codes.check_digit import check_digit
 from loyalty.quote import MemberState
@@ -21,6 +21,7 @@ from loyalty_server.storage.statements import insert_new, move, next_number, nex
 from loyalty_server.storage.tables import cards, members
 
 CARD_PREFIX = "29"
+GOOD_CARD = cards.c.blocked_at.is_(None)
 
 
 class Member(NamedTuple):
@@ -61,7 +62,7 @@ def give_card(connection: Connection, member: str, card: str, now: datetime) -> 
     """Attach a card. Raises LookupError when it is somebody's already."""
     if not insert_new(connection, cards, {"card": card, "member": member, "created_at": now}):
         raise LookupError("the card belongs to a member already")
-    _has_other_cards(connection, member)
+    has_other_cards(connection, member)
 
 
 def give_new_card(connection: Connection, member: str, now: datetime) -> str:
@@ -70,13 +71,19 @@ def give_new_card(connection: Connection, member: str, now: datetime) -> str:
         digits = f"{CARD_PREFIX}{secrets.randbelow(10**10):010}"
         card = f"{digits}{check_digit(digits)}"
         if insert_new(connection, cards, {"card": card, "member": member, "created_at": now}):
-            _has_other_cards(connection, member)
+            has_other_cards(connection, member)
             return card
 
 
+def has_other_cards(connection: Connection, member: str) -> None:
+    """Give the member, whose cards have changed, the next change number."""
+    change = next_number(connection, "change")
+    connection.execute(update(members).where(members.c.id == member).values(change=change, cards_change=change))
+
+
 def of_cards(connection: Connection, wanted: Collection[str]) -> dict[str, str]:
-    """Return whose cards these are."""
-    found = select(cards.c.card, cards.c.member).where(within(connection, cards.c.card, wanted))
+    """Return whose cards these are; blocked ones are nobody's."""
+    found = select(cards.c.card, cards.c.member).where(within(connection, cards.c.card, wanted), GOOD_CARD)
     return {row.card: row.member for row in connection.execute(found)}
 
 
@@ -86,8 +93,10 @@ def member_of_phone(connection: Connection, phone: str) -> str | None:
 
 
 def first_card(connection: Connection, member: str) -> str | None:
-    """Return the member's oldest card."""
-    of_member = select(cards.c.card).where(cards.c.member == member).order_by(cards.c.created_at, cards.c.card)
+    """Return the member's oldest card that is not blocked."""
+    of_member = (
+        select(cards.c.card).where(cards.c.member == member, GOOD_CARD).order_by(cards.c.created_at, cards.c.card)
+    )
     return connection.execute(of_member.limit(1)).scalar_one_or_none()
 
 
@@ -120,15 +129,19 @@ def write(connection: Connection, changed: Collection[tuple[str, Member]]) -> No
     move(connection, members.c.id, ("balance", "state", "change", "lots_at", "burns_at"), with_lots)
 
 
+def erase(connection: Connection, member: str, now: datetime) -> None:
+    """Leave nothing of a member, who is locked and has no points, but his id; tills are told that he is gone."""
+    connection.execute(delete(cards).where(cards.c.member == member))
+    change = next_number(connection, "change")
+    nobody = {"state": _text(MemberState()), "greeting": None, "phone": None, "burns_at": None}
+    erased = update(members).where(members.c.id == member)
+    connection.execute(erased.values(**nobody, deleted_at=now, change=change, cards_change=change))
+
+
 def state_of(row: Row[tuple[object, ...]], as_of: datetime | None = None) -> MemberState:
     """Return the state of a row of `members`, balance included."""
     state = msgspec.json.decode(row.state, type=MemberState)
     return msgspec.structs.replace(state, balance=row.balance, as_of=as_of)
-
-
-def _has_other_cards(connection: Connection, member: str) -> None:
-    change = next_number(connection, "change")
-    connection.execute(update(members).where(members.c.id == member).values(change=change, cards_change=change))
 
 
 def _burns_at(state: MemberState) -> datetime | None:

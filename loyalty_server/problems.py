@@ -62,6 +62,8 @@ _KINDS = {
     "code_not_sent": _Kind(503, "The code did not leave", retryable=True),
     # what people do
     "flag_closed": _Kind(409, "Somebody has closed this flag before, with another note"),
+    "card_unknown": _Kind(404, "The member has no such card"),
+    "card_taken": _Kind(409, "The new card is somebody's, or was blocked"),
     "correction_conflict": _Kind(409, "Something else was corrected under this id"),
     "programme_invalid": _Kind(422, "The document is no programme"),
     "revision_taken": _Kind(409, "This revision says something else already, or there is a later one"),

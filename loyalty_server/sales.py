@@ -225,7 +225,8 @@ def _member_of_token(desk: Desk, slip: Slip, sale: Sale) -> str | None:
         desk.flag("token_reused", slip, till=sale.receipt.till, detail=token.id)
         return None
     desk.books.tokens.put(token.id, line._replace(bound_to="receipt", receipt=name_of(sale.receipt)))
-    return line.member
+    erased = line.member is not None and desk.books.members.get(line.member) is None
+    return None if erased else line.member
 
 
 def _named(name: Name) -> list[ColumnElement[bool]]:

@@ -11,6 +11,7 @@ from loyalty_server.changes import change_of, ident_key, includes
 from loyalty_server.devices import Device
 from loyalty_server.enrolment.phone import parse_phone
 from loyalty_server.keys import Keys
+from loyalty_server.members import GOOD_CARD
 from loyalty_server.problems import refuse
 from loyalty_server.slips import plain
 from loyalty_server.storage.tables import cards, members
@@ -35,7 +36,9 @@ def holder(connection: Connection, card: str, phone: str) -> Row[tuple[object, .
 
 def _of_card(connection: Connection, card: str) -> Row[tuple[object, ...]] | None:
     of_card = select(members).join(cards, cards.c.member == members.c.id)
-    return connection.execute(of_card.where(cards.c.card == card, members.c.deleted_at.is_(None))).one_or_none()
+    return connection.execute(
+        of_card.where(cards.c.card == card, GOOD_CARD, members.c.deleted_at.is_(None))
+    ).one_or_none()
 
 
 def _of_phone(connection: Connection, phone: str) -> Row[tuple[object, ...]] | None:
@@ -49,5 +52,5 @@ def _of_phone(connection: Connection, phone: str) -> Row[tuple[object, ...]] | N
 def _view(
     connection: Connection, keys: Keys, device: Device, row: Row[tuple[object, ...]], now: datetime
 ) -> MemberChange:
-    held = connection.execute(select(cards.c.card).where(cards.c.member == row.id).order_by(cards.c.card))
+    held = connection.execute(select(cards.c.card).where(cards.c.member == row.id, GOOD_CARD).order_by(cards.c.card))
     return change_of(row, ident_key(connection, keys, device), held.scalars(), now)

@@ -9,14 +9,15 @@ audit       the engine says again what the till printed, for a sample of the sal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import datetime
+from hashlib import sha256
 from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, FromClause, Row, and_, func, select
 
-from loyalty.chain import GENESIS, row_hash
+from loyalty.chain import GENESIS, seal
 from loyalty.engine import quote
 from loyalty.programme import Programme
 from loyalty.quote import Quote
@@ -73,7 +74,7 @@ def audit(database: Database, one_in: int, now: datetime) -> tuple[int, list[Dif
         connection.execute(select(tables.receipts), execution_options=_STREAMED) as rows,
     ):
         for row in rows:
-            if int(row.body_sha256[:8], 16) % one_in:
+            if int(row.body_sha256[:8], 16) % one_in or _is_erased(row):
                 continue
             asked += 1
             difference = _asked_again(connection, row, programmes, now)
@@ -132,14 +133,16 @@ def _receipts(connection: Connection, said: Said) -> Iterator[Difference]:
 
 
 def _chains(connection: Connection, said: Said) -> Iterator[Difference]:
+    gone = select(tables.members.c.id).where(tables.members.c.deleted_at.is_not(None))
+    erased = set(connection.execute(gone).scalars())
     for epoch in connection.execute(select(tables.epochs)).all():
-        wrong = _chain(connection, epoch)
+        wrong = _chain(connection, epoch, erased)
         if wrong:
             yield Difference("chain", f"{epoch.device}/{epoch.epoch}", wrong)
         said(1)
 
 
-def _chain(connection: Connection, epoch: Row[tuple[object, ...]]) -> str:
+def _chain(connection: Connection, epoch: Row[tuple[object, ...]], erased: Container[str]) -> str:
     """Why the rows of a queue are no chain. Rows whose body is not kept, because they were not booked, are taken as told."""
     rows = tables.rows
     source: FromClause = rows
@@ -147,19 +150,20 @@ def _chain(connection: Connection, epoch: Row[tuple[object, ...]]) -> str:
         body = and_(table.c.row_id == rows.c.id, table.c.epoch == rows.c.epoch, table.c.seq == rows.c.seq)
         source = source.outerjoin(table, body)
     kept = func.coalesce(tables.receipts.c.body, tables.returns.c.body)
-    of_epoch = select(rows, kept.label("body")).select_from(source)
+    of_member = (tables.receipts.c.member, tables.receipts.c.body_sha256)
+    of_epoch = select(rows, kept.label("body"), *of_member).select_from(source)
     of_epoch = of_epoch.where(rows.c.device == epoch.device, rows.c.epoch == epoch.epoch).order_by(rows.c.seq)
     with connection.execute(of_epoch, execution_options=_STREAMED) as found:
-        return _follow(found, epoch)
+        return _follow(found, epoch, erased)
 
 
-def _follow(found: Iterable[Row[tuple[object, ...]]], epoch: Row[tuple[object, ...]]) -> str:
+def _follow(found: Iterable[Row[tuple[object, ...]]], epoch: Row[tuple[object, ...]], erased: Container[str]) -> str:
     last, number = GENESIS.hex(), 0
     for row in found:
         number += 1
         if row.seq != number:
             return f"row {number} is missing"
-        if row.body is not None and _hash(last, row) != row.hash:
+        if row.body is not None and _hash(last, row, erased) != row.hash:
             return f"row {number} does not follow the one before it"
         last = row.hash
     if (number, last) != (epoch.last_seq, epoch.last_hash):
@@ -167,8 +171,15 @@ def _follow(found: Iterable[Row[tuple[object, ...]]], epoch: Row[tuple[object, .
     return ""
 
 
-def _hash(last: str, row: Row[tuple[object, ...]]) -> str:
-    return row_hash(bytes.fromhex(last), row.epoch, row.seq, row.kind, row.at, row.body.encode()).hex()
+def _hash(last: str, row: Row[tuple[object, ...]], erased: Container[str]) -> str:
+    """By the body; by the digest that it came with, where a member was erased from it."""
+    digest = bytes.fromhex(row.body_sha256) if row.member in erased else sha256(row.body.encode()).digest()
+    return seal(bytes.fromhex(last), row.epoch, row.seq, row.kind, row.at, digest).hex()
+
+
+def _is_erased(row: Row[tuple[object, ...]]) -> bool:
+    """Tell whether the body is not as it came: without the member the engine would say something else."""
+    return bool(sha256(row.body.encode()).hexdigest() != row.body_sha256)
 
 
 class _Numbers(msgspec.Struct, frozen=True):

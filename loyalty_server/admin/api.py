@@ -18,11 +18,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from loyalty_server.admin import chain, corrections, flags, members, programmes, reports
+from loyalty_server.admin import cards, chain, corrections, erasure, flags, members, programmes, reports
 from loyalty_server.admin.audit_log import Trace
 from loyalty_server.admin.messages import (
     ByName,
     ByNumber,
+    Cards,
     ClaimCode,
     Close,
     Closed,
@@ -32,9 +33,11 @@ from loyalty_server.admin.messages import (
     DayReport,
     Days,
     Devices,
+    Erased,
     Find,
     Flags,
     Found,
+    LostCard,
     Member,
     NewProgramme,
     Nothing,
@@ -101,6 +104,14 @@ def _correct(asked: Asked, wish: Correction) -> Corrected:
     return corrections.correct(asked.connection, asked.names["correction"], wish, asked.trace)
 
 
+def _erase(asked: Asked, _: Nothing) -> Erased:
+    return erasure.erase(asked.connection, asked.names["member"], asked.trace)
+
+
+def _replace_card(asked: Asked, wish: LostCard) -> Cards:
+    return cards.replace_card(asked.connection, asked.names["member"], wish, asked.trace)
+
+
 def _device_code(asked: Asked, wish: CodeFor) -> ClaimCode:
     return chain.device_code(asked.connection, wish, asked.trace)
 
@@ -134,6 +145,10 @@ ENDPOINTS: tuple[Endpoint[Any], ...] = (
              Find, Found, _find),
     Endpoint("GET", "/v1/admin/members/{member}", "member", "A member: points, lots, cards, consents, the last entries",
              Nothing, Member, _member, refusals=(404,)),
+    Endpoint("DELETE", "/v1/admin/members/{member}", "erase", "Forget a member; what was booked stays",
+             Nothing, Erased, _erase, writes=True, refusals=(404,)),
+    Endpoint("POST", "/v1/admin/members/{member}/cards", "replace_card", "Block a lost card, give another one",
+             LostCard, Cards, _replace_card, writes=True, refusals=(404, 409)),
     Endpoint("PUT", "/v1/admin/corrections/{correction}", "correct", "Give or take points, once for this id",
              Correction, Corrected, _correct, writes=True, refusals=(404, 409)),
     Endpoint("GET", "/v1/admin/reports/days", "days", "Receipts and points by business day and store",

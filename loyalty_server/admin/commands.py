@@ -14,8 +14,10 @@ from sqlalchemy import Connection, select
 from loyalty.i18n import LANGUAGES, Language
 from loyalty_server.admin import chain, flags, members
 from loyalty_server.admin.audit_log import AT_THE_MACHINE, Trace, last_lines
+from loyalty_server.admin.cards import replace_card
 from loyalty_server.admin.corrections import correct
-from loyalty_server.admin.messages import ByNumber, Correction, Said
+from loyalty_server.admin.erasure import erase
+from loyalty_server.admin.messages import ByNumber, Correction, LostCard, Said
 from loyalty_server.admin.operators import Role, new_operator, revoke_operator
 from loyalty_server.clock import SystemClock
 from loyalty_server.command import data_option, opened, refusals
@@ -139,6 +141,30 @@ def member_correct(data: Path, name: str, points: int, reason: str, correction: 
     with _by_hand(data, "member correct") as (connection, trace):
         correct(connection, correction or str(uuid.uuid4()), msgspec.convert(wish, Correction), trace)
     click.echo(f"corrected member={name} points={points}")
+
+
+@click.command("card")
+@data_option
+@click.argument("name", metavar="MEMBER")
+@click.option("--lost", required=True, help="The card that is refused from now on.")
+@click.option("--new", default="", help="The card that takes its place.")
+def member_card(data: Path, name: str, lost: str, new: str) -> None:
+    """Block a lost card of MEMBER; tills learn it with their next page of members."""
+    wish = {"lost": lost, "new": new}
+    with _by_hand(data, "member card") as (connection, trace):
+        replace_card(connection, name, msgspec.convert(wish, LostCard), trace)
+    click.echo(f"blocked member={name}")
+
+
+@click.command("erase")
+@data_option
+@click.argument("name", metavar="MEMBER")
+@click.confirmation_option(prompt="His points end, and nobody will find him again. Erase?")
+def member_erase(data: Path, name: str) -> None:
+    """Forget MEMBER: telephone, name, cards, birthday; what was booked stays, under an id that is nobody's."""
+    with _by_hand(data, "member erase") as (connection, trace):
+        erase(connection, name, trace)
+    click.echo(f"erased member={name}")
 
 
 @contextmanager

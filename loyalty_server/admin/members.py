@@ -35,13 +35,14 @@ def member(connection: Connection, name: str, trace: Trace) -> Member:
         consent=state.consent,
         greeting=row.greeting,
         phone=None if row.phone is None else masked(row.phone),
-        cards=_cards(connection, row.id),
+        cards=cards_of(connection, row.id),
         consents=_consents(connection, row.id),
         entries=_entries(connection, row.id),
     )
 
 
-def _cards(connection: Connection, name: str) -> tuple[Card, ...]:
+def cards_of(connection: Connection, name: str) -> tuple[Card, ...]:
+    """Return his cards, the oldest first."""
     own = select(tables.cards).where(tables.cards.c.member == name)
     ordered = own.order_by(tables.cards.c.created_at, tables.cards.c.card)
     return tuple(Card(row.card, row.created_at, row.blocked_at) for row in connection.execute(ordered))

@@ -14,6 +14,7 @@ from loyalty.wire import Count, Heartbeat, Named
 After = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Said = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """What somebody has typed, for people."""
+CardNumber = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=500)]
 
@@ -284,3 +285,23 @@ class Published(msgspec.Struct, frozen=True):
 
     revision: int
     new: bool
+
+
+class LostCard(msgspec.Struct, frozen=True, kw_only=True):
+    """A card of the member that is refused from now on, and one that takes its place; "" = none yet."""
+
+    lost: CardNumber
+    new: After = ""
+
+
+class Cards(msgspec.Struct, frozen=True):
+    """200: the member's cards, the oldest first."""
+
+    cards: tuple[Card, ...]
+
+
+class Erased(msgspec.Struct, frozen=True):
+    """200: nothing tells who he was, since then."""
+
+    member: str
+    erased_at: datetime

@@ -113,7 +113,7 @@ def test_the_server_of_the_docs_is_set_up(tmp_path: Path) -> None:
     assert said[:2] == ["initialised data=data", "published revision=2"]
     assert re.fullmatch(r"(?:[A-Z2-7]{4}-){3}[A-Z2-7]{4}", said[2])
     assert said[-3:] == [
-        "written lines=3 file=ledger.csv",
+        "written lines=4 file=ledger.csv",
         "expired members=0 points=0 returns_without_sale=0",
         "verified differences=0 sales_asked_again=0",
     ]
