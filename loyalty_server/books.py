@@ -34,14 +34,17 @@ K = TypeVar("K", bound="int | str | tuple[object, ...]")
 V = TypeVar("V")
 
 
+Undo = list[Callable[[], object]]
+"""How to take back what was done to shelves and piles since the last `Books.keep`, the last first."""
+
+
 class Shelf(Generic[K, V]):
     """Lines of a table by their keys, as the transaction has left them so far."""
 
-    def __init__(self, load: Callable[[list[K]], Mapping[K, V]]) -> None:
-        self._load = load
+    def __init__(self, undo: Undo, load: Callable[[list[K]], Mapping[K, V]]) -> None:
+        self._undo, self._load = undo, load
         self._found: dict[K, V | None] = {}
         self._now: dict[K, V | None] = {}
-        self._before: dict[K, V | None] = {}
 
     def fetch(self, keys: Iterable[K]) -> None:
         """Read what is not here yet, in the order of the keys."""
@@ -59,17 +62,8 @@ class Shelf(Generic[K, V]):
 
     def put(self, key: K, line: V) -> None:
         """Change or add a line that was asked for before."""
-        self._before.setdefault(key, self._now[key])
+        self._undo.append(partial(self._now.__setitem__, key, self._now[key]))
         self._now[key] = line
-
-    def keep(self) -> None:
-        """The changes stand."""
-        self._before.clear()
-
-    def drop(self) -> None:
-        """The changes since `keep` fall."""
-        self._now.update(self._before)
-        self._before.clear()
 
     def changes(self) -> Iterator[tuple[K, V, bool]]:
         """Each line that is not as it was found, by its key, and whether it is new."""
@@ -94,22 +88,14 @@ class Shelf(Generic[K, V]):
 class Pile:
     """New lines for a table."""
 
-    def __init__(self, table: Table, columns: tuple[str, ...]) -> None:
-        self._table, self._columns = table, columns
+    def __init__(self, undo: Undo, table: Table, columns: tuple[str, ...]) -> None:
+        self._undo, self._table, self._columns = undo, table, columns
         self._lines: list[tuple[object, ...]] = []
-        self._kept = 0
 
     def add(self, *line: object) -> None:
         """One more, its values in the order of the columns."""
+        self._undo.append(self._lines.pop)
         self._lines.append(line)
-
-    def keep(self) -> None:
-        """The lines stand."""
-        self._kept = len(self._lines)
-
-    def drop(self) -> None:
-        """The lines since `keep` fall."""
-        del self._lines[self._kept :]
 
     def write(self, connection: Connection) -> None:
         """Insert them all."""
@@ -137,45 +123,41 @@ class Books:
         self, connection: Connection, now: datetime, *, hopeful: bool = False, with_returns: bool = False
     ) -> None:
         self._connection, self._now = connection, now
-        self.cards: Shelf[str, str] = Shelf(partial(members.of_cards, connection))
-        self.members: Shelf[str, Member] = Shelf(partial(members.lock, connection))
-        self.holds: Shelf[str, tuple[holds.Held, ...]] = Shelf(partial(holds.of_members, connection))
-        self.programmes: Shelf[int, Programme] = Shelf(lambda keys: of_revisions(connection, keys, now))
+        undo: Undo = []
+        self._undo = undo
+        self.cards: Shelf[str, str] = Shelf(undo, partial(members.of_cards, connection))
+        self.members: Shelf[str, Member] = Shelf(undo, partial(members.lock, connection))
+        self.holds: Shelf[str, tuple[holds.Held, ...]] = Shelf(undo, partial(holds.of_members, connection))
+        self.programmes: Shelf[int, Programme] = Shelf(undo, lambda keys: of_revisions(connection, keys, now))
         self.returned: Shelf[Name, tuple[Taken, ...]] = Shelf(
-            partial(returned.load if with_returns else returned.waiting, connection)
+            undo, partial(returned.load if with_returns else returned.waiting, connection)
         )
-        self.sold: Shelf[Name, Booked] = Shelf(partial(returned.sales_of, connection))
-        self.coupons: Shelf[tuple[str, str], bool] = Shelf(partial(_coupons, connection))
-        self.consented: Shelf[str, datetime] = Shelf(partial(_consented, connection))
-        self.burnt: Shelf[str, tuple[tuple[datetime, int], ...]] = Shelf(partial(lots.burnt_of, connection))
-        self.shortfalls: Shelf[str, int] = Shelf(partial(flags.shortfalls, connection, now))
-        self.tokens: Shelf[str, tokens.TokenLine] = Shelf(_unless(hopeful, partial(tokens.lock, connection)))
-        self.receipts: Shelf[Name, str] = Shelf(_unless(hopeful, partial(_receipts, connection)))
-        self.row_ids: Shelf[tuple[str, date], bool] = Shelf(_unless(hopeful, partial(_row_ids, connection)))
-        self.taken: Shelf[tuple[str, Name], str] = Shelf(_unless(hopeful, partial(_taken, connection)))
-        self.taken_ids: Shelf[str, bool] = Shelf(_unless(hopeful, partial(_ids, connection, tables.returns)))
-        self.note_ids: Shelf[str, bool] = Shelf(_unless(hopeful, partial(_ids, connection, tables.notes)))
-        self.new_receipts = Pile(tables.receipts, RECEIPT_COLUMNS)
-        self.entries = Pile(tables.ledger, ledger.ENTRY_COLUMNS)
-        self.flags = Pile(tables.flags, flags.COLUMNS)
-        self.uses = Pile(tables.coupon_uses, ("member", "code", "row_id", "at"))
-        self.notes = Pile(tables.notes, NOTE_COLUMNS)
+        self.sold: Shelf[Name, Booked] = Shelf(undo, partial(returned.sales_of, connection))
+        self.coupons: Shelf[tuple[str, str], bool] = Shelf(undo, partial(_coupons, connection))
+        self.consented: Shelf[str, datetime] = Shelf(undo, partial(_consented, connection))
+        self.burnt: Shelf[str, tuple[tuple[datetime, int], ...]] = Shelf(undo, partial(lots.burnt_of, connection))
+        self.shortfalls: Shelf[str, int] = Shelf(undo, partial(flags.shortfalls, connection, now))
+        self.tokens: Shelf[str, tokens.TokenLine] = Shelf(undo, _unless(hopeful, partial(tokens.lock, connection)))
+        self.receipts: Shelf[Name, str] = Shelf(undo, _unless(hopeful, partial(_receipts, connection)))
+        self.row_ids: Shelf[tuple[str, date], bool] = Shelf(undo, _unless(hopeful, partial(_row_ids, connection)))
+        self.taken: Shelf[tuple[str, Name], str] = Shelf(undo, _unless(hopeful, partial(_taken, connection)))
+        self.taken_ids: Shelf[str, bool] = Shelf(undo, _unless(hopeful, partial(_ids, connection, tables.returns)))
+        self.note_ids: Shelf[str, bool] = Shelf(undo, _unless(hopeful, partial(_ids, connection, tables.notes)))
+        self.new_receipts = Pile(undo, tables.receipts, RECEIPT_COLUMNS)
+        self.entries = Pile(undo, tables.ledger, ledger.ENTRY_COLUMNS)
+        self.flags = Pile(undo, tables.flags, flags.COLUMNS)
+        self.uses = Pile(undo, tables.coupon_uses, ("member", "code", "row_id", "at"))
+        self.notes = Pile(undo, tables.notes, NOTE_COLUMNS)
         self._piles = (self.new_receipts, self.entries, self.flags, self.uses, self.notes)
-        self._parts = (
-            *self._piles,
-            self.members, self.holds, self.tokens, self.receipts, self.row_ids, self.returned, self.sold, self.coupons,
-            self.consented, self.shortfalls, self.taken, self.taken_ids, self.note_ids,
-        )  # fmt: skip
 
     def keep(self) -> None:
         """What was done since the last `keep` or `drop` stands."""
-        for part in self._parts:
-            part.keep()
+        self._undo.clear()
 
     def drop(self) -> None:
         """What was done since the last `keep` or `drop` falls."""
-        for part in self._parts:
-            part.drop()
+        while self._undo:
+            self._undo.pop()()
 
     def post(self, member: str, after: MemberState, entries: list[ledger.Entry]) -> None:
         """Append entries of one instant to a member's ledger, after which he is in that state."""

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, Row, select, update
 
-from loyalty.chain import row_hash
+from loyalty.chain import seal
 from loyalty.wire import MAX_BATCH, EventReply, Problem, Verdict
 from loyalty_server.booking import book_all
 from loyalty_server.books import Books
@@ -148,15 +148,14 @@ def _entries(
     carried: set[tuple[str, str, int]] = set()
     previous = bytes.fromhex(last)
     for row in fresh:
-        body = row.body.encode()
-        expected = row_hash(previous, desk.epoch, row.seq, row.kind, row.at, body)
-        previous = _claimed_hash(row, expected)
-        if row.hash != expected.hex() and row.kind != "damaged":
+        digest = sha256(row.body.encode())
+        expected = seal(previous, desk.epoch, row.seq, row.kind, row.at, digest.digest())
+        fits = row.hash == expected.hex()
+        previous = expected if fits else _claimed_hash(row, expected)
+        if not fits and row.kind != "damaged":
             entries.append(rejected("row_hash"))
         else:
-            entries.append(
-                _carried(desk, connection, row, carried) or read(row, sha256(body).hexdigest(), desk.device.store)
-            )
+            entries.append(_carried(desk, connection, row, carried) or read(row, digest.hexdigest(), desk.device.store))
     return entries, previous.hex()
 
 

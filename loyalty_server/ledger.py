@@ -61,7 +61,9 @@ def line(entry: Entry, now: datetime) -> tuple[object, ...]:
 
 
 def book(connection: Connection, entries: list[Entry], now: datetime) -> None:
-    """Append the entries and move the balances. Raises IntegrityError when one of them stands already."""
+    """Append the entries and move the balances. Raises IntegrityError when one of them stands already, and LookupError when
+    there is no such member.
+    """
     if not entries:
         return
     append(connection, ledger, ENTRY_COLUMNS, [line(entry, now) for entry in entries])
@@ -70,7 +72,8 @@ def book(connection: Connection, entries: list[Entry], now: datetime) -> None:
         sums[entry.member] = sums.get(entry.member, 0) + entry.points
     for member, points in sorted(sums.items()):
         moved = update(members).where(members.c.id == member)
-        connection.execute(moved.values(balance=members.c.balance + points))
+        if connection.execute(moved.values(balance=members.c.balance + points)).rowcount == 0:
+            raise LookupError(f"there is no member {member}")
 
 
 def book_opening(connection: Connection, member: str, points: int, now: datetime) -> None:

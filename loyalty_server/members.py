@@ -116,11 +116,12 @@ def write(connection: Connection, changed: Collection[tuple[str, Member]]) -> No
     """Set members, who are locked, as they are now, each under the next change number."""
     if not changed:
         return
+    texts = [_text(line.state) for _, line in changed]  # before the number that all others wait for
     change = next_numbers(connection, "change", len(changed))
     plain: list[tuple[object, ...]] = []
     with_lots: list[tuple[object, ...]] = []
     for place, (member, line) in enumerate(changed):
-        columns = (member, line.state.balance, _text(line.state), change + place)
+        columns = (member, line.state.balance, texts[place], change + place)
         if line.lots_at is None:
             plain.append(columns)
         else:

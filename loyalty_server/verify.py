@@ -4,6 +4,7 @@ balances    members.balance = the sum of the entries = the lots without the debt
             entries make
 receipts    each receipt of a member has the entries that were printed on it
 chains      the rows of each queue are numbered without a hole and follow each other by their hashes
+strays      entries and receipts whose member is not there, rows whose queue is not
 audit       the engine says again what the till printed, for a sample of the sales
 """
 
@@ -60,6 +61,7 @@ def differences(connection: Connection, said: Said) -> Iterator[Difference]:
     yield from _balances(connection, said)
     yield from _receipts(connection, said)
     yield from _chains(connection, said)
+    yield from _strays(connection)
 
 
 def audit(database: Database, one_in: int, now: datetime) -> tuple[int, list[Difference]]:
@@ -155,6 +157,19 @@ def _chain(connection: Connection, epoch: Row[tuple[object, ...]], erased: Conta
     of_epoch = of_epoch.where(rows.c.device == epoch.device, rows.c.epoch == epoch.epoch).order_by(rows.c.seq)
     with connection.execute(of_epoch, execution_options=_STREAMED) as found:
         return _follow(found, epoch, erased)
+
+
+def _strays(connection: Connection) -> Iterator[Difference]:
+    """No foreign key holds these together."""
+    people, epochs, rows = tables.members, tables.epochs, tables.rows
+    for table in (tables.ledger, tables.receipts):
+        whose = select(table.c.member).outerjoin(people, people.c.id == table.c.member)
+        for member in connection.execute(whose.where(table.c.member.is_not(None), people.c.id.is_(None)).distinct()):
+            yield Difference("stray", f"{table.name}/{member[0]}", "there is no such member")
+    queue = and_(epochs.c.device == rows.c.device, epochs.c.epoch == rows.c.epoch)
+    lost = select(rows.c.device, rows.c.epoch).outerjoin(epochs, queue).where(epochs.c.epoch.is_(None)).distinct()
+    for device, epoch in connection.execute(lost):
+        yield Difference("stray", f"rows/{device}/{epoch}", "there is no such queue")
 
 
 def _follow(found: Iterable[Row[tuple[object, ...]]], epoch: Row[tuple[object, ...]], erased: Container[str]) -> str:

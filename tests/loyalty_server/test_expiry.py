@@ -216,6 +216,19 @@ def test_a_difference_is_named(burning: Shop, till: Till) -> None:
     assert [each.kind for each in found] == ["lots", "receipt", "chain"]
 
 
+def test_what_refers_to_nobody_is_named(burning: Shop, till: Till) -> None:
+    """No foreign key keeps the books of a chain together."""
+    member = burning.member(CARD)
+    till.send(till.row(till.sale(10000, member=member, state=state_of(burning, 0))))
+    with burning.database.writing() as tx:
+        tx.execute(tables.ledger.update().where(tables.ledger.c.kind == "earn").values(member="nobody"))
+        tx.execute(tables.receipts.update().values(member="somebody"))
+        tx.execute(tables.rows.update().values(epoch="lost"))
+    with burning.database.reading() as tx:
+        strays = [each.name for each in verify.differences(tx, lambda _: None) if each.kind == "stray"]
+    assert strays == ["ledger/nobody", "receipts/somebody", f"rows/{till.me.device}/lost"]
+
+
 def test_the_audit_asks_the_engine_again_and_flags_once(shop: Shop, till: Till) -> None:
     member = shop.member(CARD)
     sales = [till.sale(10000, member=member, state=state_of(shop, 0)) for _ in range(3)]

@@ -48,7 +48,7 @@ def test_receipt_and_row_each_stop_a_second_booking(shop: Shop, again: dict[str,
 def test_half_a_booking_is_none(shop: Shop) -> None:
     member = shop.member("1")
     good, bad = entry(shop, member), entry(shop, "nobody", row_id="row-2", kind="redeem")
-    with pytest.raises(IntegrityError), shop.database.writing() as tx:
+    with pytest.raises(LookupError), shop.database.writing() as tx:
         book(tx, [good, bad], shop.clock.now())
     assert (shop.points(member), shop.count(tables.ledger)) == (0, 0)
 
