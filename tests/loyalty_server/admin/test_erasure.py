@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from copy import copy
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,7 @@ from loyalty_server.storage import tables
 if TYPE_CHECKING:
     from conftest import Person, Phone, Shell, Shop, Till
 
-    from loyalty.wire import Problem, Sale
+    from loyalty.wire import Problem, Row, Sale
 
     Read = Callable[[requests.Response], Problem]
 
@@ -199,6 +201,35 @@ def test_points_that_have_burnt_and_are_not_booked_so_yet(
     shop.clock.at = datetime(2027, 6, 1, tzinfo=UTC)
     assert expire(shop.database, shop.clock.now()).points == 0
     assert shop.points(member) == 0
+    fits(shop)
+
+
+def test_while_four_tills_sell_to_him(shop: Shop, operator: Person, member: str) -> None:
+    """Each receipt is his and counted out again, or nobody's."""
+    tills = [shop.till("S1", f"pc-{number}") for number in range(4)]
+    state, begun = MemberState(balance=300, as_of=NOON), threading.Barrier(5)
+    for number, till in enumerate(tills):
+        till.number = 100 * number
+    batches = [[[till.row(till.sale(10000, member=member, state=state))] for _ in range(6)] for till in tills]
+    verdicts: list[str] = []
+
+    def sell(till: Till, rows: list[list[Row]]) -> None:
+        till.shop = copy(shop)
+        with requests.Session() as till.shop.http:
+            begun.wait(10)
+            for each in rows:
+                verdicts.extend(till.verdicts(*each))
+
+    threads = [threading.Thread(target=sell, args=both) for both in zip(tills, batches, strict=True)]
+    for thread in threads:
+        thread.start()
+    begun.wait(10)
+    assert operator.ask("DELETE", f"/members/{member}").status_code == 200
+    for thread in threads:
+        thread.join()
+    assert verdicts == ["accepted"] * 24
+    assert shop.points(member) == 0
+    assert shop.count(tables.receipts) == 24
     fits(shop)
 
 
