@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +25,8 @@ from loyalty_server import setup, verify
 from loyalty_server.admin import commands
 from loyalty_server.admin.api import make_admin_app
 from loyalty_server.app import make_app
+from loyalty_server.audit import Sample, ask_again
+from loyalty_server.auditor import Auditor
 from loyalty_server.clock import SystemClock
 from loyalty_server.command import closing, data_option, fail, opened, refusals
 from loyalty_server.devices import ask_for_key, new_code, new_code_for, revoke
@@ -85,6 +87,14 @@ def init(
 )
 @click.option("--metrics", metavar="HOST:PORT", help="Where monitoring reads /metrics; without it nowhere.")
 @click.option("--admin", metavar="HOST:PORT", help="Where operators ask /v1/admin; without it nowhere.")
+@click.option(
+    "--audit",
+    type=click.IntRange(min=0),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Ask the engine again for one in N sales, beside the work; 0 = for none.",
+)
 def run(
     data: Path,
     listen: str,
@@ -93,6 +103,7 @@ def run(
     gateway_file: Path | None,
     metrics: str | None,
     admin: str | None,
+    audit: int,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; says `ready url=...` on stdout."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -124,7 +135,9 @@ def run(
             beside[_port(each)] = apps[option]
             click.echo(f"{option.removeprefix('--')} port={_port(each)}", err=True)
         app = ByPort(make_app(server, sender, Wordings(folder.path / "texts")), beside)
-        serve(app, listener, stop, lambda: _ready(url), *sockets)
+        auditor = Auditor(database, server.clock, server.meters, Sample(keys, audit))
+        with auditor.beside(stop) if audit else nullcontext():
+            serve(app, listener, stop, lambda: _ready(url), *sockets)
         with database.reading() as connection:
             life.note(connection)
 
@@ -271,12 +284,12 @@ def expire_points(data: Path) -> None:
 @click.option("--audit", type=click.IntRange(min=1), metavar="N", help="Ask the engine again for one in N sales.")
 def verify_ledger(data: Path, audit: int | None) -> None:
     """Hold the ledger against itself: balances, entries, lots, receipts, chains; exit 1 and name whatever differs."""
-    with opened(DataFolder(data)) as (database, _), refusals():
+    with opened(DataFolder(data)) as (database, keys), refusals():
         with database.reading() as connection, _progress("verify", verify.count_of(connection)) as said:
             found = list(verify.differences(connection, said))
         asked = 0
         if audit is not None:
-            asked, odd = verify.audit(database, audit, SystemClock().now())
+            asked, odd = ask_again(database, keys, audit, SystemClock().now())
             found += odd
     for each in found:
         click.echo(f"{each.kind}={each.name} {each.detail}")

@@ -54,6 +54,11 @@ class Keys:
         """Key under which the code of one enrolment attempt is kept. Not remembered: a stranger names the attempt."""
         return _fresh(self.master, f"code {attempt}")
 
+    @property
+    def sample(self) -> bytes:
+        """Key by which sales are chosen for the audit, so that no till knows which."""
+        return self._derive("sample")
+
     def _derive(self, purpose: str) -> bytes:
         return _derived(self.master, purpose)
 

@@ -32,6 +32,7 @@ class Meters:
         self._batches = self._counter("batches", "Batches of rows booked")
         self._rows = self._counter("rows", "Rows of booked batches, by verdict", "verdict")
         self._rejections = self._counter("rows_rejected", "Rows rejected, by the problem's code", "code")
+        self._audited = self._counter("sales_audited", "Sales for which the engine was asked again", "outcome")
         self._codes = self._counter("codes", "Codes for phones that were handed to the sender", "outcome")
 
     def began(self) -> None:
@@ -53,6 +54,10 @@ class Meters:
             self._rows.labels(verdict).inc(count)
         for code, count in Tally(each.problem.code for each in reply.verdicts if each.problem).items():
             self._rejections.labels(code).inc(count)
+
+    def audited(self, outcome: Literal["same", "differs"], count: int) -> None:
+        """The engine was asked again for so many sales."""
+        self._audited.labels(outcome).inc(count)
 
     def code(self, outcome: Literal["sent", "failed"]) -> None:
         """A code was handed to the sender."""

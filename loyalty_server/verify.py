@@ -1,17 +1,15 @@
-"""The whole ledger held against itself: what must be equal, whatever happened. Nothing is changed but flags of the audit.
+"""The whole ledger held against itself: what must be equal, whatever happened. Nothing is changed.
 
 balances    members.balance = the sum of the entries = the lots without the debt, and the lots are those that the
             entries make
 receipts    each receipt of a member has the entries that were printed on it
 chains      the rows of each queue are numbered without a hole and follow each other by their hashes
 strays      entries and receipts whose member is not there, rows whose queue is not
-audit       the engine says again what the till printed, for a sample of the sales
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator
-from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -19,25 +17,13 @@ import msgspec
 from sqlalchemy import Connection, FromClause, Row, and_, func, select
 
 from loyalty.chain import GENESIS, seal
-from loyalty.engine import quote
-from loyalty.programme import Programme
-from loyalty.quote import Quote
-from loyalty.wire import Sale
-from loyalty_server.flags import COLUMNS
 from loyalty_server.lots import account_of, pasts_of
 from loyalty_server.members import state_of
-from loyalty_server.programmes import of_revisions
 from loyalty_server.storage import tables
-from loyalty_server.storage.database import Database
-from loyalty_server.storage.statements import append
 from loyalty_server.storage.tables import RECEIPT
 
 SLICE = 500
 _STREAMED = {"yield_per": SLICE}
-_COMPARED = (
-    "total", "discount", "line_discounts", "redeemed", "line_redeemed", "pay", "earned", "stamps_after", "coupons_used",
-    "tier_after",
-)  # fmt: skip
 
 Said = Callable[[int], None]
 
@@ -62,34 +48,6 @@ def differences(connection: Connection, said: Said) -> Iterator[Difference]:
     yield from _receipts(connection, said)
     yield from _chains(connection, said)
     yield from _strays(connection)
-
-
-def audit(database: Database, one_in: int, now: datetime) -> tuple[int, list[Difference]]:
-    """Ask the engine again for one in so many sales, the same ones each time; return how many, and those that differ.
-
-    What differs is flagged once. Tills go on to deliver meanwhile: nothing is locked before the flags are written.
-    """
-    asked, found, lines = 0, [], {}
-    programmes: dict[int, Programme | None] = {}
-    with (
-        database.reading() as connection,
-        connection.execute(select(tables.receipts), execution_options=_STREAMED) as rows,
-    ):
-        for row in rows:
-            if int(row.body_sha256[:8], 16) % one_in or _is_erased(row):
-                continue
-            asked += 1
-            difference = _asked_again(connection, row, programmes, now)
-            if difference is not None:
-                found.append(difference)
-                detail = difference.detail
-                lines[row.row_id] = (now, "quote_differs", row.device, row.row_id, row.till, row.member, detail)
-    if lines:
-        told = select(tables.flags.c.row_id).where(tables.flags.c.kind == "quote_differs")
-        with database.writing() as connection:
-            known = set(connection.execute(told).scalars())
-            append(connection, tables.flags, COLUMNS, [line for row_id, line in lines.items() if row_id not in known])
-    return asked, found
 
 
 def _balances(connection: Connection, said: Said) -> Iterator[Difference]:
@@ -192,7 +150,7 @@ def _hash(last: str, row: Row[tuple[object, ...]], erased: Container[str]) -> st
     return seal(bytes.fromhex(last), row.epoch, row.seq, row.kind, row.at, digest).hex()
 
 
-def _is_erased(row: Row[tuple[object, ...]]) -> bool:
+def is_erased(row: Row[tuple[object, ...]]) -> bool:
     """Tell whether the body is not as it came: without the member the engine would say something else."""
     return bool(sha256(row.body.encode()).hexdigest() != row.body_sha256)
 
@@ -206,23 +164,3 @@ class _Printed(msgspec.Struct, frozen=True):
     """As much of a sale as the sums need."""
 
     quote: _Numbers
-
-
-def _asked_again(
-    connection: Connection, row: Row[tuple[object, ...]], programmes: dict[int, Programme | None], now: datetime
-) -> Difference | None:
-    sale = msgspec.json.decode(row.body, type=Sale)
-    revision = sale.quote.programme_revision
-    if revision not in programmes:
-        programmes[revision] = of_revisions(connection, [revision], now).get(revision)
-    programme, name = programmes[revision], "/".join(str(getattr(row, part)) for part in RECEIPT)
-    if programme is None:
-        return Difference("quote", name, f"revision {revision} is not known")
-    said = quote(
-        programme, sale.member_state, sale.basket, row.at, sale.quote.redeemed, sale.offline, sale.receipt.store
-    )
-    if not isinstance(said, Quote):
-        return Difference("quote", name, f"refused: {said.code}")
-    wrong = [each for each in _COMPARED if getattr(said, each) != getattr(sale.quote, each)]
-    detail = " ".join(f"{each}={getattr(sale.quote, each)}/{getattr(said, each)}" for each in wrong)
-    return Difference("quote", name, f"printed/engine {detail}") if wrong else None

@@ -35,6 +35,15 @@ def insert_new(connection: Connection, table: Table, values: Mapping[str, object
     return connection.execute(new, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
+def put(connection: Connection, table: Table, lines: Sequence[Mapping[str, object]]) -> None:
+    """Insert the rows; those whose primary key is there already become as given."""
+    if not lines:
+        return
+    new = _insert(connection, table)
+    given = {column.name: new.excluded[column.name] for column in table.columns if not column.primary_key}
+    connection.execute(new.on_conflict_do_update(index_elements=list(table.primary_key), set_=given), lines)
+
+
 def append(connection: Connection, table: Table, columns: Sequence[str], lines: Collection[tuple[object, ...]]) -> None:
     """Insert many rows at once, `columns` of each. Raises IntegrityError where a key is there already."""
     if not lines:

@@ -142,6 +142,21 @@ rows = Table(
     Index("ix_rows_origin", "origin_epoch", "origin_seq", sqlite_where=_CARRIED, postgresql_where=_CARRIED),
 )
 
+audit_marks = Table(
+    "audit_marks",
+    metadata,
+    Column("device", name(32), primary_key=True),
+    Column("epoch", name(64), primary_key=True),
+    Column("seq", BigInteger, nullable=False),  # the engine was asked again for a share of the rows up to this one
+)
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", name(32), primary_key=True),  # what one process at a time does
+    Column("holder", name(32), nullable=False),
+    Column("until", UtcTime, nullable=False),
+)
+
 members = Table(
     "members",
     metadata,

@@ -11,7 +11,7 @@ import pytest
 from loyalty.engine import quote
 from loyalty.programme import load
 from loyalty.quote import Basket, Line, MemberState, Quote
-from loyalty.wire import Cancellation, ReceiptId, Return, Sale
+from loyalty.wire import Cancellation, ReceiptId, Return
 from loyalty_server import verify
 from loyalty_server.expiry import WAITS, Expired, due, expire
 from loyalty_server.programmes import publish
@@ -227,34 +227,3 @@ def test_what_refers_to_nobody_is_named(burning: Shop, till: Till) -> None:
     with burning.database.reading() as tx:
         strays = [each.name for each in verify.differences(tx, lambda _: None) if each.kind == "stray"]
     assert strays == ["ledger/nobody", "receipts/somebody", f"rows/{till.me.device}/lost"]
-
-
-def test_the_audit_asks_the_engine_again_and_flags_once(shop: Shop, till: Till) -> None:
-    member = shop.member(CARD)
-    sales = [till.sale(10000, member=member, state=state_of(shop, 0)) for _ in range(3)]
-    sales[1] = msgspec.structs.replace(sales[1], quote=msgspec.structs.replace(sales[1].quote, earned=77))
-    foreign = msgspec.structs.replace(sales[2].quote, programme_revision=9)
-    sales[2] = msgspec.structs.replace(sales[2], quote=foreign)
-    assert till.verdicts(*map(till.row, sales)) == ["accepted"] * 3
-    for _ in range(2):
-        asked, found = verify.audit(shop.database, 1, shop.clock.now())
-        assert (asked, [each.name[-1] for each in found]) == (3, ["2", "3"])
-    assert sorted(shop.flags()) == ["quote_differs", "quote_differs", "unknown_programme"]
-    asked, _ = verify.audit(shop.database, 1_000_000_000, shop.clock.now())
-    assert asked == 0
-
-
-def test_the_audit_waits_for_nobody_who_writes_and_nobody_for_it(shop: Shop, till: Till) -> None:
-    till.sell(10000, state=state_of(shop, 0))
-    with shop.served.writing():
-        assert verify.audit(shop.database, 1, shop.clock.now()) == (1, [])
-
-
-def refused(sale: Sale) -> Sale:
-    return msgspec.structs.replace(sale, quote=msgspec.structs.replace(sale.quote, redeemed=10**6))
-
-
-def test_a_quote_that_the_engine_refuses_is_a_difference(shop: Shop, till: Till) -> None:
-    assert till.verdicts(till.row(refused(till.sale()))) == ["accepted"]
-    _, (found,) = verify.audit(shop.database, 1, shop.clock.now())
-    assert "refused: redeem_above_most" in found.detail
