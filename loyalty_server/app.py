@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from functools import partial
 from importlib import resources
 
 import msgspec
@@ -45,7 +46,7 @@ from loyalty_server.ingest import Batch, ingest
 from loyalty_server.live_calls import LiveCalls
 from loyalty_server.problems import Refused, problem, refuse, reply
 from loyalty_server.programmes import in_force
-from loyalty_server.storage.database import DatabaseBusy
+from loyalty_server.storage.database import DatabaseBusy, again
 from loyalty_server.storage.partitions import prepare_days
 from loyalty_server.watch import Watched
 
@@ -89,6 +90,8 @@ class Api:
 
     async def claim(self, request: Request) -> Response:
         """POST /v1/devices."""
+        address = "" if request.client is None else request.client.host
+        self._server.rates.claim(address, self._server.clock.now())
         asked = decode(await read_body(request, self._server.limits), ClaimRequest)
         return json_reply(await run_in_threadpool(self._claim, asked), 201)
 
@@ -168,11 +171,15 @@ class Api:
 
     def _ingest(self, device: Device, batch: Batch) -> EventReply | Problem:
         server = self._server
-        with server.database.writing() as connection:
-            outcome = ingest(connection, server.keys, device, batch, server.clock.now())
+        outcome = again(partial(self._book, device, batch))
         if isinstance(outcome, EventReply):
             server.meters.batch(outcome)
         return outcome
+
+    def _book(self, device: Device, batch: Batch) -> EventReply | Problem:
+        server = self._server
+        with server.database.writing() as connection:
+            return ingest(connection, server.keys, device, batch, server.clock.now())
 
     def _heartbeat(self, device: Device, beat: Heartbeat) -> HeartbeatReply:
         server = self._server

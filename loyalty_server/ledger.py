@@ -97,12 +97,15 @@ def differences(connection: Connection) -> list[tuple[str, int, int]]:
 
 
 def write_csv(connection: Connection, file: TextIO) -> int:
-    """Write every entry, every receipt and every return, oldest first; return the number of lines. No card, phone or token in it."""
+    """Write every entry, every receipt and every return, oldest first; return the number of lines. No card, phone or token in it.
+
+    Tills choose the text in it: none is a formula to a spreadsheet.
+    """
     out = csv.writer(file)
     out.writerow(COLUMNS)
     count = 0
     for each in _lines(connection):
-        out.writerow(each)
+        out.writerow(map(_cell, each))
         count += 1
     return count
 
@@ -119,6 +122,11 @@ def _lines(connection: Connection) -> Iterator[tuple[object, ...]]:
         yield _line_of(row, "", -row.refund)
 
 
+def _cell(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _OF_SALES = ("earn", "redeem")
 _BACK = ("return_redeem", "return_earn", "adjust")
 

@@ -18,7 +18,7 @@ from loyalty_server.storage.tables import notes
 
 
 def book_note(desk: Desk, slip: Slip, body: Consent | Shown) -> Outcome:
-    """Keep it once; the consent that was said last holds, whichever came last."""
+    """Keep it once; the consent that was said last holds, whichever came last; of two at once, that it is withdrawn."""
     books = desk.books
     if books.note_ids.get(slip.row.id) is not None:
         return DUPLICATE
@@ -45,6 +45,6 @@ def agree_anew(connection: Connection, member: str, device: str, now: datetime) 
 
 def _say(books: Books, member: str, body: Consent, at: datetime) -> None:
     last, line = books.consented.get(member), books.members.get(member)
-    if line is not None and (last is None or at >= last):
+    if line is not None and (last is None or at > last or (at == last and body.consent == "withdrawn")):
         books.consented.put(member, at)
         books.members.put(member, line._replace(state=msgspec.structs.replace(line.state, consent=body.consent)))

@@ -84,7 +84,7 @@ def _of_operators(endpoint: Endpoint[Any]) -> Call:
 
 CALLS = (
     Call("POST", "/v1/devices", "claim", "A one-time code and a public key become a device of a store",
-         {201: ClaimReply, 403: Problem, 409: Problem, **_BAD}, body=ClaimRequest, by=None),
+         {201: ClaimReply, 403: Problem, 409: Problem, 429: Problem, **_BAD}, body=ClaimRequest, by=None),
     Call("POST", "/v1/devices/epochs", "epochs", "A queue that cannot go on as it was goes on under a new epoch",
          {200: EpochReply, 403: Problem, 409: Problem, **_BAD, **_WHO}, body=EpochRequest),
     Call("PUT", "/v1/devices/me/key", "key", "The device goes on with another key; the old one is good for a day longer",

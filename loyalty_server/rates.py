@@ -1,4 +1,4 @@
-"""How often a device may ask: a bucket of tokens for each, filled up again as time goes by.
+"""How often a device may ask, and a stranger who claims to become one: a bucket of tokens for each, filled up again as time goes by.
 
 A bucket is one time: until when it is not full. A device that is not asked about has a full one, so nothing is kept for
 it, and whatever the clock does, nobody is sent away for longer than it takes to make one token. Each process counts
@@ -27,6 +27,12 @@ CALLS = Rate(200, timedelta(milliseconds=20))
 
 SEARCHES = Rate(20, timedelta(seconds=3))
 """Searches for a member: whoever has stolen a device must not try telephone numbers."""
+
+CLAIMS = Rate(100, timedelta(seconds=1))
+"""Claims from an address: whoever has no code must not try codes without end, nor keep the database busy with that."""
+
+ALL_CLAIMS = Rate(1000, timedelta(milliseconds=50))
+"""Claims from all addresses together."""
 
 MOST_DEVICES = 100_000
 _NOW = timedelta()
@@ -59,9 +65,13 @@ class Buckets:
 class Rates:
     """The rates that this server holds its devices to. Each raises Refused `too_many_requests`."""
 
-    def __init__(self, calls: Rate = CALLS, searches: Rate = SEARCHES) -> None:
+    def __init__(
+        self, calls: Rate = CALLS, searches: Rate = SEARCHES, claims: Rate = CLAIMS, all_claims: Rate = ALL_CLAIMS
+    ) -> None:
         self._calls = Buckets(calls)
         self._searches = Buckets(searches)
+        self._claims = Buckets(claims)
+        self._all_claims = Buckets(all_claims)
 
     def call(self, device: str, now: datetime) -> None:
         """A signed call of any kind."""
@@ -70,6 +80,11 @@ class Rates:
     def search(self, device: str, now: datetime) -> None:
         """A search for a member."""
         _check(self._searches.take(device, now))
+
+    def claim(self, address: str, now: datetime) -> None:
+        """A claim from this address, whose own bound comes first: it cannot use up what others have."""
+        _check(self._claims.take(address, now))
+        _check(self._all_claims.take("", now))
 
 
 def _check(wait: timedelta) -> None:

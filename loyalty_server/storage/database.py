@@ -7,10 +7,10 @@ different between SQLite and PostgreSQL stands in a module for each.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -19,7 +19,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from loyalty.errors import TillmateError
 from loyalty_server.storage import postgresql, sqlite
 
+T = TypeVar("T")
+
 _WAIT = 10.0
+_TRIES = 4
+_COLLISIONS = ("40001", "40P01")  # serialization failure, deadlock
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +32,10 @@ class DatabaseBusy(TillmateError):
     """Locked for too long, full or gone; whether anything was booked is not known. Try the same again later."""
 
     code: ClassVar[str] = "database_busy"
+
+
+class Collided(DatabaseBusy):
+    """Given up for another transaction, which waited for it as it did for that one: nothing was booked."""
 
 
 class _Kind(Protocol):
@@ -83,6 +91,16 @@ class Database:
             self.engine.dispose()
 
 
+def again(work: Callable[[], T]) -> T:
+    """Do the work, a transaction of its own, and anew when it has collided. Raises DatabaseBusy after some times."""
+    for _ in range(_TRIES - 1):
+        try:
+            return work()
+        except Collided as error:
+            log.warning("collided=%s", error)
+    return work()
+
+
 def _kind(url: URL, patience: float) -> _Kind:
     if url.get_backend_name() == "sqlite":
         return sqlite.Sqlite(url, patience)
@@ -96,6 +114,8 @@ def _translated() -> Iterator[None]:
     except TimeoutError as error:
         raise DatabaseBusy(str(error)) from error
     except (OperationalError, InterfaceError, PoolTimeout) as error:
+        if getattr(getattr(error, "orig", None), "sqlstate", None) in _COLLISIONS:
+            raise Collided(_reason(error)) from error
         log.exception("database=unavailable")
         raise DatabaseBusy(_reason(error)) from error
     except DBAPIError as error:

@@ -7,6 +7,7 @@ from datetime import date
 from io import StringIO
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
@@ -116,3 +117,24 @@ def test_the_csv_of_returns(shop: Shop, till: Till) -> None:
         ("r1", "", "0", "-300"),
     ]
     assert sum(int(line["points"]) for line in lines) == shop.points(member) == 0
+
+
+def test_no_cell_is_a_formula(shop: Shop, till: Till) -> None:
+    """A till chooses the names of shifts and receipts, and its rows' ids."""
+    names = ("=1+1", "+1", "-1", "@x")
+    for name in names:
+        sale = till.sale()
+        receipt = msgspec.structs.replace(sale.receipt, shift=name, number=name)
+        row = till.row(msgspec.structs.replace(sale, receipt=receipt), id=f"{name}id")
+        assert till.verdicts(row) == ["accepted"]
+    member = shop.member("1")
+    with shop.database.writing() as tx:
+        book(tx, [entry(shop, member, kind="redeem", points=-30, receipt=None, row_id="\tid")], shop.clock.now())
+    out = StringIO()
+    with shop.database.reading() as tx:
+        write_csv(tx, out)
+    lines = list(csv.DictReader(StringIO(out.getvalue())))
+    assert [(line["kind"], line["points"], line["row_id"]) for line in lines[:1]] == [("redeem", "-30", "'\tid")]
+    assert sorted((line["shift"], line["number"], line["row_id"]) for line in lines[1:]) == sorted(
+        (f"'{name}", f"'{name}", f"'{name}id") for name in names
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -93,9 +94,18 @@ def test_the_consent_that_was_said_last_holds_whichever_came_last(shop: Shop, ti
     row = till.row(Consent(till="1", consent="given", member=member), "consent", at=before)
     assert till.verdicts(row) == ["accepted"]
     assert kept(shop, member).consent == "withdrawn"
+    shop.clock.advance(seconds=1)
     assert till.verdicts(till.row(Consent(till="1", consent="given", member=member), "consent")) == ["accepted"]
     assert kept(shop, member).consent == "given"
     assert shop.count(tables.notes) == 3
+
+
+@pytest.mark.parametrize("said", list(itertools.permutations(("given", "withdrawn", "given"))))
+def test_of_consents_at_one_instant_the_stricter_holds(shop: Shop, till: Till, said: tuple[str, ...]) -> None:
+    member = shop.member(CARD)
+    rows = [till.row(Consent(till="1", consent=each, member=member), "consent") for each in said]
+    assert [till.verdicts(row) for row in rows] == [["accepted"]] * 3
+    assert kept(shop, member).consent == "withdrawn"
 
 
 def test_nobodys_consent_is_kept_and_flagged(shop: Shop, till: Till) -> None:

@@ -113,3 +113,29 @@ def test_nobody_else_can_use_up_a_device_s_calls(make_shop: Callable[..., Shop])
     thief.me = till.me  # signs for the other one, with a key of its own
     assert {thief.ask("GET", "/v1/programme").status_code for _ in range(5)} == {401}
     assert till.ask("GET", "/v1/programme").status_code == 200
+
+
+def test_a_guesser_of_codes_is_sent_away(make_shop: Callable[..., Shop], problem_of: Read) -> None:
+    shop = make_shop(rates=Rates(claims=Rate(3, SECOND)))
+    till = shop.till()
+    codes = {problem_of(till.ask_claim(f"AAAA-BBBB-CCCC-DDD{number}")).code for number in range(2)}
+    assert codes == {"claim_code_unknown"}
+    answer = till.ask_claim(shop.code())
+    assert (problem_of(answer).code, answer.headers["retry-after"]) == ("too_many_requests", "1")
+    assert till.ask("GET", "/v1/programme").status_code == 200
+    shop.clock.advance(seconds=1)
+    assert shop.till("S1", "pc-2").me.device == "D2"
+
+
+def test_guessers_at_many_addresses_have_one_bound() -> None:
+    rates = Rates(claims=Rate(2, SECOND), all_claims=Rate(3, SECOND))
+
+    def claims(address: str) -> bool:
+        try:
+            rates.claim(address, START)
+        except Refused:
+            return False
+        return True
+
+    assert [claims("192.0.2.1") for _ in range(4)] == [True, True, False, False]
+    assert [claims(f"192.0.2.{number}") for number in (2, 3)] == [True, False]

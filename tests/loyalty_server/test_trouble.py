@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import text
 
 from loyalty_server.storage import tables
@@ -11,7 +14,6 @@ from loyalty_server.storage import tables
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pytest
     import requests
     from conftest import Phone, Shop, Till
 
@@ -94,3 +96,31 @@ def test_a_code_that_cannot_be_sent_is_said(shop: Shop, till: Till, phone: Phone
     shop.folder.codes_file.rmdir()
     shop.clock.advance(minutes=1)
     assert phone.submit(**GOOD).submit(code=shop.last_code()).status == 200
+
+
+@pytest.mark.parametrize("one_storage", ["postgresql"], indirect=True)  # SQLite has one writer
+def test_a_batch_that_stands_in_a_ring_of_waiting_is_booked_all_the_same(
+    shop: Shop, till: Till, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another one has what it needs last and wants what it has: the database gives the batch up, which has waited longer."""
+    member = shop.member("2977777777777")
+    row = till.row(till.sale(10000, member=member))
+    with ThreadPoolExecutor() as pool:
+        with shop.database.writing() as tx:
+            tx.execute(text("SET LOCAL deadlock_timeout = '30s'"))
+            tx.execute(text("UPDATE counters SET value = value WHERE name = 'change'"))
+            answer = pool.submit(till.verdicts, row)
+            _until_somebody_waits(shop)
+            tx.execute(text("UPDATE members SET balance = balance"))
+        assert answer.result(30) == ["accepted"]
+    assert "collided=" in caplog.text
+    assert shop.points(member) == 10
+
+
+def _until_somebody_waits(shop: Shop) -> None:
+    deadline = time.monotonic() + 20
+    waiting = 0
+    while not waiting:
+        assert time.monotonic() < deadline
+        with shop.database.reading() as tx:
+            waiting = tx.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one()
