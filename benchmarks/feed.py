@@ -3,8 +3,8 @@
     python benchmarks/feed.py [--members 1000000] [--first 100000] [--changes 5000]
 
 A private PostgreSQL, a server process as `tillmate-server run` starts it, and the sync of a till as the agent runs it, into
-its members.db, all on one machine. The server has a million members; the till begins behind those that are not its store's,
-and fetches a hundred thousand while it sells. The changes are sales that it delivers:
+its members.db, all on one machine. The server has a million members, of whom a hundred thousand are regulars of the till's
+store; it fetches them while it sells. The changes are sales that it delivers:
 each moves a balance and the counters of a member with a past. The bytes are those of the answers as they travel. Exits 1
 when a figure misses its limit, or when the replica does not hold what the server does.
 """
@@ -30,7 +30,7 @@ from typing import Any
 
 import msgspec
 import requests
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from agent.clock import SystemClock
 from agent.identity import Identity
@@ -40,7 +40,7 @@ from agent.sync.programme import ProgrammeBook
 from agent.sync.retry import Bell
 from agent.sync.rounds import Rounds, Shelf
 from loyalty.quote import Counters, MemberState
-from loyalty.wire import ChangesPage, Included, ReceiptId, Sale
+from loyalty.wire import ReceiptId, Sale
 from loyalty_server import setup
 from loyalty_server.devices import new_code
 from loyalty_server.folder import DataFolder
@@ -75,10 +75,10 @@ def main() -> int:
 
         with closing(shop(data, address)) as database, server.servers(data, 1) as (url,):
             Members(database).add(wanted.members - wanted.first)
-            people = Members(database, wanted.members - wanted.first)
+            people = Members(database, wanted.members - wanted.first, store=("S1",))
             with till(Path(folder) / "till", url, code(database)) as counter:
-                counter.begin_behind(database)
                 people.add(wanted.first)
+                server.analyse(database)
                 good = first_fill(counter, people, spent)
                 for _ in range(ROUNDS):
                     good &= changes(counter, people, wanted.changes, spent)
@@ -111,6 +111,7 @@ class Members:
 
     database: Database
     others: int = 0
+    store: tuple[str, ...] = ()
     ids: list[str] = field(default_factory=list)
     chance: random.Random = field(default_factory=lambda: random.Random(8))  # noqa: S311 - the same every time
 
@@ -130,6 +131,12 @@ class Members:
                 ]
                 append(tx, tables.members, COLUMNS, lines)
                 append(tx, tables.cards, ("card", "member", "created_at"), holders)
+                regulars = [
+                    (store, *line)
+                    for store in self.store
+                    for line in zip(fresh, range(first, first + len(fresh)), strict=True)
+                ]
+                append(tx, tables.regulars, ("store", "member", "change"), regulars)
 
     def _past(self, today: date) -> str:
         """Some months of purchases, as the server keeps them."""
@@ -155,16 +162,6 @@ class Counter:
     drain: Drain
     received: list[int] = field(default_factory=list)
     sold: int = 0
-
-    def begin_behind(self, database: Database) -> None:
-        """Take it that all who are members now are not this store's."""
-        with database.reading() as tx:
-            last = tx.execute(select(func.max(tables.members.c.change))).scalar_one()
-            life = tx.execute(
-                select(tables.settings.c.value).where(tables.settings.c.name == "incarnation")
-            ).scalar_one()
-        nobody = ChangesPage(changes=(), next=f"{life}.{last}.0", complete=False, includes=Included("", 0))
-        self.writer.apply(nobody)
 
     def refresh(self) -> None:
         """A round of news, as the agent asks for it every few seconds."""

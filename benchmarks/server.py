@@ -47,6 +47,7 @@ from loyalty_server.keys import Keys, encode_bytes
 from loyalty_server.ledger import differences
 from loyalty_server.programmes import publish
 from loyalty_server.storage import tables
+from loyalty_server.storage.database import Database
 from loyalty_server.storage.statements import append
 
 RIG = runpy.run_path(str(Path(__file__).parents[1] / "tests/rig/postgresql.py"))
@@ -75,7 +76,7 @@ rate_bp = 500
 """
 GROWING = """
 SELECT sum(pg_total_relation_size(oid)) FROM pg_class
-WHERE relkind = 'r' AND (relname IN ('rows', 'ledger', 'tokens') OR relname LIKE 'receipts%')
+WHERE relkind = 'r' AND (relname IN ('rows', 'ledger', 'tokens', 'regulars') OR relname LIKE 'receipts%')
 """
 COMMAND = Path(sys.executable).with_name("tillmate-server")
 
@@ -142,7 +143,7 @@ def people(data: DataFolder, url: str) -> Keys:
     database, keys = data.create(url)
     now = datetime.now(UTC)
     state = msgspec.json.encode(MemberState(counters=Counters())).decode()
-    with closing(database), database.writing() as tx:
+    with database.writing() as tx:
         publish(tx, keys, load(PROGRAMME, "toml"), now)
         append(tx, tables.stores, ("id", "name", "ident_generation"), [(f"S{n}", "", 1) for n in range(STORES)])
         append(tx, tables.tills, ("store", "id", "name"), [(f"S{n}", "1", "") for n in range(STORES)])
@@ -157,10 +158,15 @@ def people(data: DataFolder, url: str) -> Keys:
         members = [(member(n), 0, state, n + 1, now) for n in range(MEMBERS)]
         append(tx, tables.members, ("id", "balance", "state", "change", "created_at"), members)
         append(tx, tables.counters, ("name", "value"), [("change", MEMBERS)])
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM ANALYZE"))
+    analyse(database)
     database.close()
     return keys
+
+
+def analyse(database: Database) -> None:
+    """What a database that has run for a while has done by itself."""
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
 
 
 def store_of(number: int) -> str:

@@ -45,7 +45,7 @@ def _alone(connection: Connection, desk: Desk, entry: Slip | Outcome) -> Outcome
     if done is None:
         return rejected("row_not_booked", "the database refused it")
     books, (outcome,) = done
-    books.settle()
+    books.settle(desk.device.store)
     return outcome
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Table, func, select
 from loyalty.programme import Programme
 from loyalty.quote import MemberState
 from loyalty.rules import tiers
-from loyalty_server import flags, holds, ledger, lots, members, returned, tokens
+from loyalty_server import flags, holds, ledger, lots, members, regulars, returned, tokens
 from loyalty_server.members import Member
 from loyalty_server.programmes import IN_FORCE, of_revisions
 from loyalty_server.returned import Booked, Taken
@@ -176,8 +176,8 @@ class Books:
         holds.write(self._connection, (each for _, known, _ in self.holds.changes() for each in known))
         returned.write(self._connection, [(before or (), now) for before, now in self.returned.moves()])
 
-    def settle(self) -> None:
-        """Set the members as they are now. The last thing in a transaction: whoever numbers a change waits for it."""
+    def settle(self, store: str | None = None) -> None:
+        """Set the members as they are now, regulars of the store in which this happened. The last thing in a transaction: whoever numbers a change waits for it."""
         changed = {member: line for member, line, _ in self.members.changes()}
         late = {member: line for member, line in changed.items() if line.late}
         if late:
@@ -186,6 +186,8 @@ class Books:
             programme = self.programmes.get(IN_FORCE)
             tiered = programme if programme is not None and programme.tiers else None
             members.write(self._connection, [(member, _tiered(tiered, line)) for member, line in changed.items()])
+            if store is not None:
+                regulars.add(self._connection, store, changed)
 
 
 def _tiered(programme: Programme | None, line: Member) -> Member:

@@ -1,4 +1,4 @@
-"""The feed from which a till keeps its replica: members in the order in which they changed.
+"""The feed from which a till keeps its replica: the regulars of its store in the order in which they changed.
 
 A cursor is the incarnation of this server, a change number, and the one up to which the till was complete for the last
 time. One from another life (a server that was set up anew or restored from a backup) cannot be continued: 410, and the
@@ -11,8 +11,7 @@ that is still to come may lack the same rows.
 from __future__ import annotations
 
 import secrets
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -20,11 +19,12 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from loyalty.codes import ident
 from loyalty.wire import ChangesPage, Included, MemberChange
+from loyalty_server import regulars
 from loyalty_server.devices import Device
 from loyalty_server.keys import Keys
 from loyalty_server.members import GOOD_CARD, state_of
 from loyalty_server.problems import refuse
-from loyalty_server.storage.statements import insert_new
+from loyalty_server.storage.statements import insert_new, within
 from loyalty_server.storage.tables import cards, epochs, members, settings, stores
 
 _INCARNATION = "incarnation"
@@ -64,15 +64,16 @@ def changes_since(
     `epoch` is the one in which the till numbers its rows now; "" = the last one that the device has opened.
     """
     incarnation = _incarnation(connection)
-    since = _since(connection, cursor, incarnation)
-    after = select(members).where(members.c.change > since.change).order_by(members.c.change).limit(most + 1)
-    found = connection.execute(after).all()
+    newest = int(connection.execute(select(func.coalesce(func.max(members.c.change), 0))).scalar_one())
+    since = _since(cursor, incarnation, newest)
+    here = regulars.of(device.store, one_by_one=since.whole > 0)  # few have changed, and many are regulars
+    after = select(members).where(members.c.change > since.change, here)
+    found = connection.execute(after.order_by(members.c.change).limit(most + 1)).all()
     page, complete = found[:most], len(found) <= most
-    last = page[-1].change if page else since.change
-    key, held = ident_key(connection, keys, device), _cards(connection, since, last)
-    told = [held[row.id] if row.cards_change > since.whole else None for row in page]
+    last = newest if complete else page[-1].change
+    key, held = ident_key(connection, keys, device), _cards(connection, device.store, since, page)
     return ChangesPage(
-        changes=tuple(change_of(row, key, theirs, now) for row, theirs in zip(page, told, strict=True)),
+        changes=tuple(change_of(row, key, held.get(row.id), now) for row in page),
         next=f"{incarnation}.{last}.{last if complete else since.whole}",
         complete=complete,
         includes=includes(connection, device, epoch or device.epoch),
@@ -109,11 +110,10 @@ class _Since(NamedTuple):
     whole: int = 0
 
 
-def _since(connection: Connection, cursor: str, incarnation: str) -> _Since:
+def _since(cursor: str, incarnation: str, newest: int) -> _Since:
     if not cursor:
         return _Since()
     life, *numbers = cursor.split(".")
-    newest = connection.execute(select(func.coalesce(func.max(members.c.change), 0))).scalar_one()
     if life != incarnation or len(numbers) != len(_Since._fields) or not all(map(_is_number, numbers)):
         raise refuse("refill")
     since = _Since(*map(int, numbers))
@@ -126,11 +126,14 @@ def _is_number(text: str) -> bool:
     return text.isdecimal() and text.isascii() and len(text) < 19
 
 
-def _cards(connection: Connection, since: _Since, last: int) -> defaultdict[str, list[str]]:
-    of_page = select(cards.c.member, cards.c.card).join(members, members.c.id == cards.c.member)
-    of_page = of_page.where(members.c.change > since.change, members.c.change <= last)
-    of_page = of_page.where(members.c.cards_change > since.whole, GOOD_CARD).order_by(cards.c.card)
-    held: defaultdict[str, list[str]] = defaultdict(list)
-    for member, card in connection.execute(of_page):
+def _cards(
+    connection: Connection, store: str, since: _Since, page: Sequence[Row[tuple[object, ...]]]
+) -> dict[str, list[str]]:
+    """The cards of those in the page whose cards the till does not know as they are."""
+    told = {row.id for row in page if row.cards_change > since.whole}
+    told |= regulars.since(connection, store, since.whole, [row.id for row in page if row.id not in told])
+    held: dict[str, list[str]] = {member: [] for member in told}
+    found = select(cards.c.member, cards.c.card).where(within(connection, cards.c.member, sorted(told)), GOOD_CARD)
+    for member, card in connection.execute(found.order_by(cards.c.card)) if told else ():
         held[member].append(card)
     return held

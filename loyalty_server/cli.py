@@ -235,10 +235,13 @@ def member() -> None:
 @click.option("--balance", type=click.IntRange(0, 10**12), default=0, help="Points that the member brings along.")
 @click.option("--phone", help="Phone number.")
 @click.option("--greeting", help="First name, if the member allows it on screens.")
-def member_add(data: Path, card: str, balance: int, phone: str | None, greeting: str | None) -> None:
+@click.option("--store", "homes", multiple=True, help="Whose tills shall know the member offline; default: all.")
+def member_add(
+    data: Path, card: str, balance: int, phone: str | None, greeting: str | None, homes: tuple[str, ...]
+) -> None:
     """Make a member with a card; prints his id."""
     with opened(DataFolder(data)) as (database, _), refusals(), database.writing() as connection:
-        name = setup.add_known_member(connection, card, balance, phone, greeting, SystemClock().now())
+        name = setup.add_known_member(connection, card, balance, phone, greeting, SystemClock().now(), homes)
     click.echo(name)
 
 

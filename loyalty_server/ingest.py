@@ -129,7 +129,7 @@ def _book(desk: Desk, connection: Connection, fresh: list[IncomingRow], last: st
     _keep(desk, connection, list(zip(fresh, outcomes, strict=True)))
     here = update(epochs).where(epochs.c.device == desk.device.id, epochs.c.epoch == desk.epoch)
     connection.execute(here.values(last_seq=fresh[-1].seq, last_hash=last))
-    books.settle()
+    books.settle(desk.device.store)
     return outcomes
 
 

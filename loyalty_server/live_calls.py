@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
 from starlette.concurrency import run_in_threadpool
@@ -10,12 +11,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from loyalty.wire import Hold, HoldRequest, MemberSearch, MemberSearchReply
+from loyalty_server import regulars
 from loyalty_server.devices import Device
 from loyalty_server.edge import Server, authenticate, decode, json_reply, read_body
 from loyalty_server.holds import put_hold, release, sweep
 from loyalty_server.problems import refuse
 from loyalty_server.redemption import redemption_stopped
 from loyalty_server.search import search
+from loyalty_server.storage.database import DatabaseBusy
+
+log = logging.getLogger(__name__)
 
 _SWEEP = timedelta(minutes=1)
 
@@ -57,9 +62,22 @@ class LiveCalls:
         return json_reply({})
 
     def _search(self, device: Device, wish: MemberSearch) -> MemberSearchReply:
-        server = self._server
+        """Whom a till looks for is a regular of its store from then on."""
+        server, now = self._server, self._server.clock.now()
         with server.database.reading() as connection:
-            return search(connection, server.keys, device, wish, server.clock.now())
+            reply = search(connection, server.keys, device, wish, now)
+            known = reply.found is None or regulars.is_one(connection, device.store, reply.found.member)
+        if reply.found is not None and not known:
+            self._welcome(device, reply.found.member)
+        return reply
+
+    def _welcome(self, device: Device, member: str) -> None:
+        """A customer waits: the answer stands without it, and whoever buys becomes a regular anyway."""
+        try:
+            with self._server.database.writing() as connection:
+                regulars.welcome(connection, device.store, member)
+        except DatabaseBusy as error:
+            log.warning("regular=not_yet store=%s error=%s", device.store, error)
 
     def _hold(self, device: Device, name: str, wish: HoldRequest) -> Hold:
         server, now = self._server, self._server.clock.now()

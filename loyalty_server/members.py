@@ -75,6 +75,12 @@ def give_new_card(connection: Connection, member: str, now: datetime) -> str:
             return card
 
 
+def renumber(connection: Connection, member: str) -> None:
+    """Give the member, of whom a store is to be told, the next change number."""
+    change = next_number(connection, "change")
+    connection.execute(update(members).where(members.c.id == member).values(change=change))
+
+
 def has_other_cards(connection: Connection, member: str) -> None:
     """Give the member, whose cards have changed, the next change number."""
     change = next_number(connection, "change")

@@ -162,7 +162,7 @@ def claim_receipt(connection: Connection, receipt: Row[tuple[object, ...]], memb
     credit(books, member, line, booked)
     settle_waiting(books, name, booked, now)
     books.write()
-    books.settle()
+    books.settle(receipt.store)
 
 
 def _put(desk: Desk, slip: Slip, at: datetime, sale: Sale, member: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from loyalty.programme import load
+from loyalty_server import regulars
 from loyalty_server.enrolment.phone import parse_phone
 from loyalty_server.keys import Keys
 from loyalty_server.ledger import book_opening
@@ -45,9 +46,18 @@ def publish_file(connection: Connection, keys: Keys, file: Path, now: datetime) 
 
 
 def add_known_member(
-    connection: Connection, card: str, balance: int, phone: str | None, greeting: str | None, now: datetime
+    connection: Connection,
+    card: str,
+    balance: int,
+    phone: str | None,
+    greeting: str | None,
+    now: datetime,
+    homes: Collection[str] = (),
 ) -> str:
-    """Make a member with a card and what he brings along; return his id. Raises ValueError or LookupError."""
+    """Make a member with a card and what he brings along, a regular of these stores, or of all; return his id.
+
+    Raises ValueError or LookupError.
+    """
     _check_name("--card", card, card)
     number = parse_phone(phone) if phone else None
     if phone and number is None:
@@ -57,7 +67,18 @@ def add_known_member(
     member = add_member(connection, now, joined=joined, phone=number, greeting=greeting)
     give_card(connection, member, card, now)
     book_opening(connection, member, balance, now)
+    _make_regular(connection, member, homes)
     return member
+
+
+def _make_regular(connection: Connection, member: str, homes: Collection[str]) -> None:
+    known = set(connection.execute(select(stores.c.id).where(stores.c.id.in_(homes))).scalars())
+    if unknown := set(homes) - known:
+        raise LookupError(f"there is no store {min(unknown)!r}")
+    for store in sorted(known):
+        regulars.add(connection, store, [member])
+    if not homes:
+        regulars.add_everywhere(connection, member)
 
 
 def allow_offline(connection: Connection, member: str) -> None:

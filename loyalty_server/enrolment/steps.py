@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from loyalty.i18n import Language
+from loyalty_server import regulars
 from loyalty_server.devices import find_by_number
 from loyalty_server.enrolment.wording import PURPOSES, Wordings
 from loyalty_server.keys import Keys
@@ -199,6 +200,9 @@ def _enrol(
     receipt = receipt_of_token(connection, token.id)
     if receipt is not None:
         claim_receipt(connection, receipt, member, now)
+    device = find_by_number(connection, token.device_number)
+    if device is not None:
+        regulars.welcome(connection, device.store, member)
     return _card(connection, token, member)
 
 

@@ -12,14 +12,14 @@ from sqlalchemy import func, select
 
 from loyalty_server.storage.database import Database
 
-_LOCK = 0x7411_3A7E  # any number that nobody else locks in this database
+LOCK = 0x7411_3A7E  # any number that nobody else locks in this database
 
 
 def upgrade(database: Database, to: str = "head") -> None:
     """Apply the steps that are missing, up to one of them, all in one transaction."""
     with database.writing() as connection:
         if connection.dialect.name == "postgresql":  # several processes may start at once
-            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+            connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, to)

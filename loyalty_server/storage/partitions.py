@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 from datetime import date, timedelta
 
-from sqlalchemy import Connection, TextClause, select, table, text
+from sqlalchemy import Connection, TextClause, func, select, table, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.sql import column
 
 from loyalty_server.storage.database import Database
+from loyalty_server.storage.migrate import LOCK
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ def prepare_days(database: Database, today: date) -> list[date]:
         savepoint = connection.begin_nested()
         try:
             connection.execute(_PATIENCE)
+            connection.execute(select(func.pg_advisory_xact_lock(LOCK)))  # several processes may start at once
+            missing = _missing(connection, wanted)
             for day in missing:
                 connection.execute(_made(day))
         except (IntegrityError, OperationalError) as error:
@@ -44,7 +47,7 @@ def prepare_days(database: Database, today: date) -> list[date]:
             log.info("partitions=not_now days=%d error=%s", len(missing), type(error.orig).__name__)
             return []
         savepoint.commit()
-    log.info("partitions=made days=%d last=%s", len(missing), missing[-1])
+    log.info("partitions=made days=%d", len(missing))
     return missing
 
 

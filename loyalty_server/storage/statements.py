@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Select,
     String,
     Table,
     TableValuedAlias,
@@ -52,6 +53,11 @@ def append(connection: Connection, table: Table, columns: Sequence[str], lines: 
         copy(connection, table, columns, lines)
     else:
         connection.execute(_insert(connection, table), [dict(zip(columns, line, strict=True)) for line in lines])
+
+
+def insert_from(connection: Connection, table: Table, columns: Sequence[str], lines: Select[Any]) -> None:
+    """Insert what a query finds, but for keys that are there already. The query has a condition."""
+    connection.execute(_insert(connection, table).from_select(columns, lines).on_conflict_do_nothing())
 
 
 def next_number(connection: Connection, counter: str) -> int:

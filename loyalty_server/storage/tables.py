@@ -7,6 +7,7 @@
     returns                 returns and cancellations, each once; not settled = its sale is not in yet
     ledger                  points, append-only; members.balance is its sum, kept in the same transaction
     members, cards          who has points; `change` orders the feed to the tills, the lots stand in the state
+    regulars                which stores' replicas hold whom
     coupon_uses, notes      coupons that members have used; consent changes and prompts that tills tell of
     holds                   points that are reserved for open receipts
     programmes              signed revisions
@@ -180,6 +181,14 @@ cards = Table(
     Column("member", ForeignKey("members.id"), nullable=False, index=True),
     Column("created_at", UtcTime, nullable=False),
     Column("blocked_at", UtcTime),  # lost: nobody's card any more, and never another member's
+)
+
+regulars = Table(
+    "regulars",
+    metadata,
+    Column("store", name(64), primary_key=True),  # no references: see above
+    Column("member", name(32), primary_key=True),
+    Column("change", BigInteger, nullable=False),  # the member's, when he became one
 )
 
 holds = Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,12 @@ def test_it_gives_way_to_whoever_works(shop: Shop, till: Till) -> None:
         assert prepare_days(shop.database, TODAY) == []
     till.sell()
     assert prepare_days(shop.database, TODAY + timedelta(days=2)) != []
+
+
+def test_several_at_once_make_each_once(shop: Shop) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: prepare_days(shop.database, TODAY), range(4)))
+    assert sorted(map(len, made)) == [0, 0, 0, AHEAD + 1]
 
 
 def test_a_server_makes_them_when_it_starts(shell: Shell) -> None:
