@@ -24,13 +24,14 @@ from loyalty.chain import seal
 from loyalty.wire import MAX_BATCH, EventReply, Problem, Verdict
 from loyalty_server.booking import book_all
 from loyalty_server.books import Books
+from loyalty_server.carried import Carried, possible
 from loyalty_server.devices import Device
 from loyalty_server.flags import COLUMNS, flag, line
 from loyalty_server.keys import Keys
 from loyalty_server.needs import lock_sales
 from loyalty_server.problems import problem, refuse
 from loyalty_server.sales import Desk, tills_of
-from loyalty_server.slips import DUPLICATE, IncomingRow, Outcome, Slip, plain, read, rejected
+from loyalty_server.slips import IncomingRow, Outcome, Slip, plain, read, rejected
 from loyalty_server.storage.statements import append, insert_new
 from loyalty_server.storage.tables import devices, epochs, flags, quarantine, rows
 
@@ -145,7 +146,7 @@ def _entries(
 ) -> tuple[list[Slip | Outcome], str]:
     """What can be booked of each row, or what is said to it without; and the hash that the next row follows."""
     entries: list[Slip | Outcome] = []
-    carried: set[tuple[str, str, int]] = set()
+    carried = Carried(connection, desk.device.store, fresh)
     previous = bytes.fromhex(last)
     for row in fresh:
         digest = sha256(row.body.encode())
@@ -155,38 +156,8 @@ def _entries(
         if not fits and row.kind != "damaged":
             entries.append(rejected("row_hash"))
         else:
-            entries.append(_carried(desk, connection, row, carried) or read(row, digest.hexdigest(), desk.device.store))
+            entries.append(carried.said(row) or read(row, digest.hexdigest(), desk.device.store))
     return entries, previous.hex()
-
-
-def _carried(desk: Desk, connection: Connection, row: IncomingRow, before: set[tuple[str, str, int]]) -> Outcome | None:
-    """What was said to a row when it came before it was carried over; None = it never came.
-
-    Two rows may have stood under one number of an old epoch (that is what a fork is), so the row's id must be the same.
-    `before` are the carried rows of this batch.
-    """
-    if row.origin is None:
-        return None
-    origin = row.origin
-    if _number(origin.seq) is None:
-        return rejected("row_malformed", "`origin.seq` is not a possible number")
-    if (row.id, origin.epoch, origin.seq) in before:
-        return DUPLICATE
-    before.add((row.id, origin.epoch, origin.seq))
-    of_other = select(devices.c.id, devices.c.store).join(epochs, epochs.c.device == devices.c.id)
-    other = connection.execute(of_other.where(epochs.c.epoch == origin.epoch)).first()
-    if other is not None and other.store != desk.device.store:
-        return rejected("foreign_epoch")
-    same = select(rows).where(rows.c.id == row.id)
-    again = same.where(rows.c.origin_epoch == origin.epoch, rows.c.origin_seq == origin.seq)
-    found = connection.execute(again).first()
-    if other is not None and found is None:
-        there = same.where(rows.c.device == other.id, rows.c.epoch == origin.epoch, rows.c.seq == origin.seq)
-        found = connection.execute(there).first()
-    if found is None or (found.verdict == "rejected" and row.kind != "damaged"):
-        return None
-    said = None if found.problem is None else msgspec.json.decode(found.problem, type=Problem)
-    return Outcome("rejected", said) if found.verdict == "rejected" else DUPLICATE
 
 
 def _claimed_hash(row: IncomingRow, expected: bytes) -> bytes:
@@ -213,9 +184,9 @@ def _line(desk: Desk, row: IncomingRow, outcome: Outcome) -> tuple[object, ...]:
     origin = row.origin
     said = None if outcome.problem is None else msgspec.json.encode(outcome.problem).decode()
     texts = (plain(row.id, 64), plain(row.kind, 32), plain(row.at, 64), plain(row.hash, 64))
-    carried = (None, None) if origin is None else (plain(origin.epoch, 64), _number(origin.seq))
+    carried = (None, None) if origin is None else (plain(origin.epoch, 64), possible(origin.seq))
     return (
-        desk.device.id, desk.epoch, row.seq, *texts, outcome.verdict, said, desk.now, *carried, _number(row.corrects),
+        desk.device.id, desk.epoch, row.seq, *texts, outcome.verdict, said, desk.now, *carried, possible(row.corrects),
     )  # fmt: skip
 
 
@@ -255,10 +226,6 @@ def _set_aside(
             "received_at": now,
         },
     )
-
-
-def _number(value: int | None) -> int | None:
-    return value if value is not None and 0 <= value < _MOST else None
 
 
 def _say(device: Device, batch: Batch, verdicts: list[Verdict], watermark: int) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from datetime import date
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from sqlalchemy import event
 
 from loyalty.chain import GENESIS
 from loyalty.wire import EpochReply, EpochRequest, Heartbeat, Origin, Row
+from loyalty_server import verify
 from loyalty_server.devices import find_device, new_code_for, revoke
 from loyalty_server.epochs import open_epoch
 from loyalty_server.storage import tables
@@ -235,3 +238,33 @@ def ask_claim(shop: Shop, epoch: str, code: str) -> requests.Response:
 def test_a_code_for_nobody_is_not_made(shop: Shop) -> None:
     with pytest.raises(LookupError), shop.database.writing() as tx:
         new_code_for(tx, "D99", shop.clock.now())
+
+
+def test_the_past_of_a_whole_batch_is_asked_for_at_once(shop: Shop, till: Till) -> None:
+    old, rows = till.me.epoch, [till.row(till.sale()) for _ in range(60)]
+    till.send(*rows[:40])
+    turn(till, last_seq=0)
+    asked: list[str] = []
+    event.listen(shop.served.engine, "before_cursor_execute", lambda *said: asked.append(said[2]))
+    moved = [carried(till, row, old) for row in rows]
+    assert till.verdicts(*moved, carried(till, rows[50], old)) == ["duplicate"] * 40 + ["accepted"] * 20 + ["duplicate"]
+    assert len(asked) < 40
+    assert till.verdicts(*[carried(till, row, old) for row in rows]) == ["duplicate"] * 60
+
+
+def test_a_row_id_on_two_business_days_doubles_nothing(shop: Shop, till: Till) -> None:
+    """The days are partitions, so an id is unique in each; what may stand once is the receipt, and the row by its number."""
+    member, old, same = shop.member("2900000000018"), till.me.epoch, str(uuid.uuid4())
+    sales = [till.sale(10000, member=member), till.sale(20000, member=member)]
+    receipt = msgspec.structs.replace(sales[1].receipt, business_day=date(2026, 12, 11))
+    sales[1] = msgspec.structs.replace(sales[1], receipt=receipt)
+    rows = [till.row(sale, id=same) for sale in sales]
+    assert till.verdicts(*rows) == ["accepted"] * 2
+    assert till.verdicts(*rows) == ["duplicate"] * 2
+    assert till.verdicts(*[till.row(sale, id=same) for sale in sales]) == ["duplicate"] * 2
+    assert till.verdicts(*[till.row(sale) for sale in sales]) == ["duplicate"] * 2
+    turn(till, last_seq=till.seq)
+    assert till.verdicts(*[carried(till, row, old) for row in rows]) == ["duplicate"] * 2
+    assert (shop.points(member), shop.count(tables.receipts)) == (10 + 20, 2)
+    with shop.database.reading() as tx:
+        assert list(verify.differences(tx, lambda _: None)) == []
