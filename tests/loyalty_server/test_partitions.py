@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Inspector, inspect, text
 
+from loyalty_server import verify
 from loyalty_server.folder import DataFolder
-from loyalty_server.storage.partitions import AHEAD, prepare_days
+from loyalty_server.storage.partitions import AHEAD, BEHIND, prepare_days
 
 if TYPE_CHECKING:
     from conftest import Shell, Shop, Till
@@ -51,11 +52,48 @@ def test_a_receipt_is_booked_once_in_its_partition_too(shop: Shop, till: Till) -
     assert till.verdicts(till.row(other)) == ["receipt_conflict"]
 
 
-def test_a_day_that_has_begun_elsewhere_stays_there(shop: Shop, till: Till) -> None:
+def test_receipts_of_a_day_to_come_move_when_it_is_made(shop: Shop, till: Till) -> None:
+    """A till whose clock is ahead, or a stolen one, must not keep a whole day out of its partition."""
+    early = till.row(till.sale())
+    assert till.verdicts(early) == ["accepted"]
+    sell_on(till, date(1999, 1, 1))
+    assert places(shop) == ["receipts_other"] * 2
+    assert TODAY in prepare_days(shop.database, TODAY)
+    assert places(shop) == ["receipts_20261212", "receipts_other"]
+    assert till.verdicts(early) == ["duplicate"]
     till.sell()
-    assert TODAY not in prepare_days(shop.database, TODAY)
+    assert places(shop).count("receipts_20261212") == 2
+    with shop.database.reading() as tx:
+        assert list(verify.differences(tx, lambda _: None)) == []
+        here = inspect(tx)
+        alike = [
+            (here.get_pk_constraint(name)["constrained_columns"], sorted(map(str, _shapes(here, name))))
+            for name in ("receipts_20261212", "receipts_20261213")
+        ]
+    assert alike[0] == alike[1]
+
+
+def _shapes(here: Inspector, name: str) -> list[tuple[object, ...]]:
+    return [(each["column_names"], each["unique"]) for each in here.get_indexes(name)]
+
+
+def test_too_many_to_move_stay(shop: Shop, till: Till) -> None:
     till.sell()
+    till.sell()
+    made = prepare_days(shop.database, TODAY, most_moved=1)
+    assert TODAY not in made
+    assert len(made) == AHEAD
     assert set(places(shop)) == {"receipts_other"}
+
+
+def test_days_that_passed_while_the_server_was_away_are_made(shop: Shop) -> None:
+    prepare_days(shop.database, TODAY)
+    later = TODAY + timedelta(days=30)
+    made = prepare_days(shop.database, later)
+    assert (made[0], made[-1]) == (TODAY + timedelta(days=AHEAD), later + timedelta(days=AHEAD - 1))
+    much_later = TODAY + timedelta(days=300)
+    made = prepare_days(shop.database, much_later)
+    assert (made[0], made[-1]) == (much_later - timedelta(days=BEHIND), much_later + timedelta(days=AHEAD - 1))
 
 
 def test_it_gives_way_to_whoever_works(shop: Shop, till: Till) -> None:
