@@ -42,12 +42,14 @@ def due(connection: Connection, now: datetime) -> int:
     return int(connection.execute(select(func.count()).where(tables.members.c.burns_at <= now)).scalar_one())
 
 
-def expire(database: Database, now: datetime, said: Callable[[int], None] = lambda _: None) -> Expired:
-    """Book what has burnt by now and flag what waits; `said` is told of each slice how many members it had."""
+def expire(
+    database: Database, now: datetime, said: Callable[[int], None] = lambda _: None, most: int = SLICE
+) -> Expired:
+    """Book what has burnt by now and flag what waits; `said` is told of each slice how many members it had: `most` at most."""
     done = Expired()
     while True:
         with database.writing() as connection:
-            count, points = burn(connection, now)
+            count, points = burn(connection, now, most)
         if not count:
             break
         done = done._replace(members=done.members + count, points=done.points + points)
@@ -58,10 +60,10 @@ def expire(database: Database, now: datetime, said: Callable[[int], None] = lamb
         return done._replace(waiting=_flag_waiting(connection, now))
 
 
-def burn(connection: Connection, now: datetime) -> tuple[int, int]:
+def burn(connection: Connection, now: datetime, most: int = SLICE) -> tuple[int, int]:
     """Book one slice; return how many members it had, and how many points have burnt."""
     line_of = tables.members.c
-    found = select(tables.members).where(line_of.burns_at <= now).order_by(line_of.burns_at, line_of.id).limit(SLICE)
+    found = select(tables.members).where(line_of.burns_at <= now).order_by(line_of.burns_at, line_of.id).limit(most)
     taken = connection.execute(select(tables.members).where(line_of.id.in_(
         [row.id for row in connection.execute(found)]
     ), line_of.burns_at <= now).order_by(line_of.id).with_for_update())  # fmt: skip

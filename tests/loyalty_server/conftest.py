@@ -45,6 +45,7 @@ from loyalty_server.storage import tables
 from loyalty_server.storage.admin_tables import audit_log
 from loyalty_server.storage.database import Database
 
+from .documents import CAPPED, club
 from .front import Front
 from .phone import Phone
 from .shell import Shell as Shell
@@ -53,20 +54,7 @@ from .storages import PostgreSqlStorage, SqliteStorage, Storage
 
 NOON = datetime(2026, 12, 12, 9, 0, tzinfo=UTC)  # 12:00 in Moscow
 
-PROGRAMME = """
-[programme]
-id = "club"
-revision = 1
-engine = 1
-starts_at = 2026-01-01T00:00:00+03:00
-timezone = "Europe/Moscow"
-currency = "RUB"
-[earn]
-rate_bp = 1000
-[redeem]
-cap_bp = 5000
-offline = { policy = "capped", max_points_per_receipt = 1000, max_points_per_day = 5000 }
-"""
+PROGRAMME = club(CAPPED)
 
 
 @dataclass

@@ -14,20 +14,11 @@ from click.testing import CliRunner
 
 from loyalty_server.cli import main
 
+from .documents import club
 from .storages import Storage
 
 COMMAND = Path(sys.executable).with_name("tillmate-server")
-PROGRAMME = """
-[programme]
-id = "club"
-revision = 1
-engine = 1
-starts_at = 2025-01-01T00:00:00+03:00
-timezone = "Europe/Moscow"
-currency = "RUB"
-[earn]
-rate_bp = 1000
-"""
+PROGRAMME = club(starts_at="2025-01-01T00:00:00+03:00")
 
 
 @dataclass

@@ -17,27 +17,14 @@ from loyalty_server.expiry import WAITS, Expired, due, expire
 from loyalty_server.programmes import publish
 from loyalty_server.storage import tables
 
+from .documents import BURNING, club
+
 if TYPE_CHECKING:
     from conftest import Shop, Till
 
 CARD = "2900000000018"
 BURNS = datetime(2027, 1, 31, 21, tzinfo=UTC)  # the end of January in Moscow
-PROGRAMME = """
-[programme]
-id = "club"
-revision = 2
-engine = 1
-starts_at = 2026-01-01T00:00:00+03:00
-timezone = "Europe/Moscow"
-currency = "RUB"
-[earn]
-rate_bp = 1000
-[redeem]
-cap_bp = 5000
-[lots]
-lives = "P1M"
-until = "end_of_month"
-"""
+PROGRAMME = club(f"[redeem]\ncap_bp = 5000{BURNING}", revision=2)
 
 
 @pytest.fixture
@@ -155,12 +142,11 @@ def test_points_of_the_time_before_lots_never_burn(shop: Shop, till: Till) -> No
     nothing_differs(shop)
 
 
-def test_a_run_takes_everybody_in_slices(burning: Shop, till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loyalty_server.expiry.SLICE", 2)
+def test_a_run_takes_everybody_in_slices(burning: Shop, till: Till) -> None:
     people = [burning.member(f"{number}") for number in range(5)]
     till.send(*[till.row(till.sale(10000, member=who, state=state_of(burning, 0))) for who in people])
     said: list[int] = []
-    assert expire(burning.database, BURNS, said.append) == Expired(members=5, points=50)
+    assert expire(burning.database, BURNS, said.append, most=2) == Expired(members=5, points=50)
     assert said == [2, 2, 1]
     nothing_differs(burning)
 

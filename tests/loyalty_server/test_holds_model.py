@@ -38,6 +38,8 @@ from loyalty_server.slips import IncomingRow
 from loyalty_server.storage import tables
 from loyalty_server.storage.statements import next_number
 
+from .documents import club
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -47,23 +49,16 @@ if TYPE_CHECKING:
 TILLS, STEPS = 20, 16
 RECEIPT_CAP, DAY_CAP, OPENING = 30, 50, 150
 PROGRAMME = load(
-    f"""
-[programme]
-id = "club"
-revision = 1
-engine = 1
-starts_at = 2026-01-01T00:00:00+03:00
-timezone = "Europe/Moscow"
-currency = "RUB"
-[earn]
-rate_bp = 500
-[redeem]
+    club(
+        f"""[redeem]
 cap_bp = 5000
 [redeem.offline]
 policy = "capped"
 max_points_per_receipt = {RECEIPT_CAP}
 max_points_per_day = {DAY_CAP}
 """,
+        rate_bp=500,
+    ),
     "toml",
 )
 NOON = datetime(2026, 12, 12, 9, 0, tzinfo=UTC)

@@ -29,26 +29,17 @@ from loyalty_server.programmes import publish
 from loyalty_server.slips import IncomingRow
 from loyalty_server.storage import tables
 
+from .documents import CAPPED, club
+
 if TYPE_CHECKING:
     from conftest import Shop
 
 TILLS, PEOPLE = 20, 6
 BEGIN = datetime(2027, 1, 10, 9, tzinfo=UTC)
 PROGRAMME = load(
-    """
-[programme]
-id = "club"
-revision = 2
-engine = 1
-starts_at = 2026-01-01T00:00:00+03:00
-timezone = "Europe/Moscow"
-currency = "RUB"
-[earn]
-rate_bp = 1000
-[redeem]
-cap_bp = 5000
-offline = { policy = "capped", max_points_per_receipt = 1000, max_points_per_day = 5000 }
-[lots]
+    club(
+        CAPPED
+        + """[lots]
 lives = "P3M"
 until = "end_of_month"
 [returns]
@@ -70,6 +61,8 @@ id = "coupon"
 when = { coupon = "TEA-1" }
 give = { points = 7 }
 """,
+        revision=2,
+    ),
     "toml",
 )
 

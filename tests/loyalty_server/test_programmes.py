@@ -15,6 +15,8 @@ from loyalty_server.keys import decode_bytes
 from loyalty_server.programmes import in_force, publish
 from loyalty_server.storage import tables
 
+from .documents import club
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
@@ -24,21 +26,9 @@ if TYPE_CHECKING:
 
     from loyalty.wire import Problem
 
-DOCUMENT = """
-[programme]
-id = "club"
-revision = {revision}
-engine = 1
-starts_at = {starts_at}
-timezone = "Europe/Moscow"
-currency = "RUB"
-[earn]
-rate_bp = {rate}
-"""
-
 
 def revision(number: int, starts_at: datetime, rate: int = 100) -> Programme:
-    return load(DOCUMENT.format(revision=number, starts_at=starts_at.isoformat(), rate=rate), "toml")
+    return load(club(revision=number, starts_at=starts_at.isoformat(), rate_bp=rate), "toml")
 
 
 def published(shop: Shop, programme: Programme) -> bool:
