@@ -1,7 +1,7 @@
 """The audit that runs by itself beside a server: what was booked since its marks, a share of it, one page after the other.
 
 It never stands in a batch's way: it reads what is booked, asks the engine with no transaction open, and writes marks and
-flags in a short one. After each sale it rests, so that it takes a tenth of a processor at most. Of several
+flags in a short one. After each sale it rests, so that it takes three hundredths of a processor at most. Of several
 processes one has the lease; whoever lost it meanwhile writes nothing, and so no sale is asked for twice.
 """
 
@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 
 EVERY: Final = 30.0
 """Seconds between two rounds."""
-SHARE: Final = 0.1
+SHARE: Final = 0.03
+"""Of a processor."""
 LEASE: Final = timedelta(minutes=2)
 ROWS, QUEUES = 2000, 200
 """Of a page: what is done between two looks at the lease."""
@@ -93,6 +94,7 @@ class Auditor:
             asked = [(each, each.difference()) for each in questions if self._rest(stop)]
             if len(asked) < len(questions) or not self._write(done, asked):
                 return False
+            self._rest(stop)
             at, more = (done[-1].device, done[-1].epoch), more or done[-1] not in page
         return more
 
