@@ -1,6 +1,6 @@
 """What the central server takes on PostgreSQL: receipts a second, end to end, the client on the same cores.
 
-    python benchmarks/server.py [--batches 400] [--processes 2] [--connections 3] [--rows 500]
+    python benchmarks/server.py [--batches 400] [--processes 2] [--connections 2] [--rows 500]
 
 A private PostgreSQL that syncs each commit to the disk, server processes as `tillmate-server run` starts them, 50,000
 claimed devices in 10,000 stores. Each batch has 500 sales of three lines, signed, chained and packed as a till does it,
@@ -95,7 +95,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batches", type=int, default=400)
     parser.add_argument("--processes", type=int, default=2, help="of the server")
-    parser.add_argument("--connections", type=int, default=3, help="batches on their way at once")
+    parser.add_argument(
+        "--connections",
+        type=int,
+        default=2,
+        help="batches on their way at once; more than processes wait for their turn",
+    )
     parser.add_argument("--rows", type=int, default=500, help="of a batch; the limits are for 500")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, database() as server:

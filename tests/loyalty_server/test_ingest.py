@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from loyalty.chain import GENESIS
 from loyalty.member import apply
@@ -33,6 +34,29 @@ def known(shop: Shop, balance: int = 0) -> tuple[str, MemberState]:
     """A member, as the till knows him."""
     member = shop.member(CARD, balance)
     return member, MemberState(balance=balance, as_of=shop.clock.now())
+
+
+@pytest.mark.parametrize("one_storage", ["postgresql"], indirect=True)
+def test_a_large_batch_waits_for_its_turn_and_a_small_one_does_not(shop: Shop, till: Till) -> None:
+    """SQLite has one writer anyway."""
+    second, third = (shop.till(machine=machine) for machine in ("pc-2", "pc-3"))
+    second.number, third.number = 1000, 2000
+    rows = [[each.row(each.sale()) for _ in range(100)] for each in (till, second)]
+    with ThreadPoolExecutor(2) as pool:
+        with shop.database.writing() as tx:
+            tx.execute(select(tables.devices).where(tables.devices.c.id == till.me.device).with_for_update())
+            first = pool.submit(till.send, *rows[0])
+            while not tx.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one():
+                assert not first.done()
+            after = pool.submit(second.send, *rows[1])
+            while b"requests_running 2.0" not in shop.server.meters.text():
+                assert not after.done()
+            for _ in range(5):
+                third.sell()
+            waiting = tx.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one()
+            assert waiting == 1
+            assert (first.done(), after.done()) == (False, False)
+        assert [len(each.result(10).verdicts) for each in (first, after)] == [100, 100]
 
 
 def test_a_sale_is_booked_as_it_was_printed(shop: Shop, till: Till) -> None:
