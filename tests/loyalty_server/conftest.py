@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -42,11 +41,11 @@ from loyalty_server.ledger import differences
 from loyalty_server.programmes import publish
 from loyalty_server.rates import Rates
 from loyalty_server.storage import tables
-from loyalty_server.storage.admin_tables import audit_log
 from loyalty_server.storage.database import Database
 
 from .documents import CAPPED, club
 from .front import Front
+from .person import Person
 from .phone import Phone
 from .shell import Shell as Shell
 from .shell import shell as shell
@@ -149,32 +148,6 @@ class Shop:
 
     def last_code(self) -> str:
         return re.findall(r"code=(\d{6})\n", self.said.getvalue())[-1]
-
-
-@dataclass
-class Person:
-    """An operator, who asks by his token."""
-
-    shop: Shop
-    name: str
-    token: str
-
-    def ask(self, method: str, path: str, **more: object) -> requests.Response:
-        """A call of /v1/admin."""
-        said = {"Authorization": f"Bearer {self.token}"}
-        return self.shop.http.request(method, f"{self.shop.front.admin_url}/v1/admin{path}", headers=said, **more)
-
-    def get(self, path: str, **query: object) -> dict[str, Any]:
-        """What a call that must succeed says."""
-        answer = self.ask("GET", path, params=query)
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json())
-
-    def log(self) -> list[tuple[str, str, str]]:
-        """What of his is written down."""
-        columns = ("id", "operator", "action", "subject", "outcome")
-        lines = self.shop.all(audit_log, *columns)
-        return [(str(line[2]), str(line[3]), str(line[4])) for line in lines if line[1] == self.name]
 
 
 class RealClock:

@@ -18,6 +18,7 @@ from loyalty_server.expiry import expire
 from loyalty_server.programmes import publish
 from loyalty_server.storage import tables
 from loyalty_server.storage.admin_tables import corrections
+from tests.loyalty_server.documents import BURNING, club
 
 if TYPE_CHECKING:
     from conftest import Person, Shell, Shop, Till
@@ -28,20 +29,6 @@ if TYPE_CHECKING:
 
 CARD = "2900000000018"
 ID = "7f0c1f0e-5a57-4f9e-9d3f-0a1b2c3d4e5f"
-BURNING = """
-[programme]
-id = "club"
-revision = 2
-engine = 1
-starts_at = 2026-01-01T00:00:00+03:00
-timezone = "Europe/Moscow"
-currency = "RUB"
-[earn]
-rate_bp = 1000
-[lots]
-lives = "P1M"
-until = "end_of_month"
-"""
 
 
 @pytest.fixture
@@ -138,7 +125,7 @@ def test_what_is_given_burns_as_if_it_were_earned_and_what_has_burnt_cannot_be_t
     shop: Shop, operator: Person, member: str, problem_of: Read
 ) -> None:
     with shop.database.writing() as tx:
-        publish(tx, shop.keys, load(BURNING, "toml"), shop.clock.now())
+        publish(tx, shop.keys, load(club(BURNING, revision=2), "toml"), shop.clock.now())
     assert correct(operator, member, 50).status_code == 200
     lots = operator.get(f"/members/{member}")["lots"]
     assert [(lot["points"], lot.get("expires_at")) for lot in lots] == [(50, "2027-01-31T21:00:00Z"), (300, None)]
@@ -157,8 +144,8 @@ def test_a_sale_that_comes_later_but_was_earlier_still_fits(
     shop: Shop, till: Till, operator: Person, member: str
 ) -> None:
     with shop.database.writing() as tx:
-        publish(tx, shop.keys, load(BURNING, "toml"), shop.clock.now())
-    shop.programme = load(BURNING, "toml")
+        publish(tx, shop.keys, load(club(BURNING, revision=2), "toml"), shop.clock.now())
+    shop.programme = load(club(BURNING, revision=2), "toml")
     row = till.row(till.sale(10000, member=member, state=MemberState(balance=300, as_of=shop.clock.now())))
     shop.clock.advance(hours=1)
     assert correct(operator, member, -300).status_code == 200

@@ -20,6 +20,7 @@ from loyalty_server.audit import ask_again
 from loyalty_server.expiry import expire
 from loyalty_server.programmes import publish
 from loyalty_server.storage import tables
+from tests.loyalty_server.documents import BURNING, club
 
 if TYPE_CHECKING:
     from conftest import Person, Phone, Shell, Shop, Till
@@ -31,20 +32,6 @@ if TYPE_CHECKING:
 CARD, PHONE, NAME, BIRTHDAY = "2900000000018", "+79161234567", "Аннушка", "05-17"
 ADJUST = "7f0c1f0e-5a57-4f9e-9d3f-0a1b2c3d4e5f"
 NOON = datetime(2026, 12, 12, 9, tzinfo=UTC)
-BURNING = """
-[programme]
-id = "club"
-revision = 2
-engine = 1
-starts_at = 2026-01-01T00:00:00+03:00
-timezone = "Europe/Moscow"
-currency = "RUB"
-[earn]
-rate_bp = 1000
-[lots]
-lives = "P1M"
-until = "end_of_month"
-"""
 
 
 @pytest.fixture
@@ -190,7 +177,7 @@ def test_a_debt_ends_too(shop: Shop, till: Till, operator: Person) -> None:
 def test_points_that_have_burnt_and_are_not_booked_so_yet(
     shop: Shop, till: Till, operator: Person, member: str
 ) -> None:
-    shop.programme = load(BURNING, "toml")
+    shop.programme = load(club(BURNING, revision=2), "toml")
     with shop.database.writing() as tx:
         publish(tx, shop.keys, shop.programme, shop.clock.now())
     till.sell(10000, member=member, state=MemberState(balance=300, as_of=shop.clock.now()))
