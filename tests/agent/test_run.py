@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import secrets
 import signal
 import socket
 import sqlite3
@@ -13,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,10 +45,18 @@ CARD = "2900000000117"
 READY_WITHIN = 20.0  # on a machine with other work to do
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_ports(*names: str) -> dict[str, int]:
+    """A port for each, below those that the system gives to whoever asks for any: nobody takes it before it is used."""
+    with ExitStack() as held:
+        return {name: _held(held) for name in names}
+
+
+def _held(held: ExitStack) -> int:
+    while True:
+        probe = held.enter_context(socket.socket())
+        with suppress(OSError):
+            probe.bind(("127.0.0.1", 10_000 + secrets.randbelow(20_000)))
+            return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -56,9 +65,7 @@ class Agent:
 
     folder: Path
     language: str = "en"
-    ports: dict[str, int] = field(
-        default_factory=lambda: {name: free_port() for name in ("port", "nobody", "scanner", "printer")}
-    )
+    ports: dict[str, int] = field(default_factory=lambda: free_ports("port", "nobody", "scanner", "printer"))
     process: subprocess.Popen[str] | None = None
 
     @property

@@ -31,7 +31,7 @@ from loyalty.quote import MemberState
 from loyalty.wire import ChangesPage, Included, MemberChange, Named
 from offline_queue import Replica, ReplicaWriter
 
-from .test_run import TILLMATE, Agent, free_port
+from .test_run import TILLMATE, Agent, free_ports
 
 if TYPE_CHECKING:
     from conftest import Threads, Until
@@ -86,9 +86,7 @@ def card(name: str, number: int) -> str:
 class Shop(Agent):
     """An agent with two tills, and the members that are scanned."""
 
-    ports: dict[str, int] = field(
-        default_factory=lambda: {name: free_port() for name in ("port", "nobody", "caller", "bridge", "listener")}
-    )
+    ports: dict[str, int] = field(default_factory=lambda: free_ports("port", "nobody", "caller", "bridge", "listener"))
 
     @property
     def config(self) -> Path:
