@@ -9,7 +9,6 @@ import http.client
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,6 +17,7 @@ from agent.clock import Clock
 from agent.service import notify
 from agent.threads import Worker
 from loyalty.errors import TillmateError
+from offline_queue.outcome import Outcome
 from offline_queue.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Ping:
 class Writer(Protocol):
     """The queue's way in."""
 
-    def submit(self, operation: Ping, /) -> Future[None]:
+    def submit(self, operation: Ping, /) -> Outcome[None]:
         """Carry it out. Raises a TillmateError where it cannot even be taken."""
         ...
 

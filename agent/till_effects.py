@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -43,6 +42,7 @@ from agent.views import Enrolled, ScanSeen, Sold
 from loyalty.errors import TillmateError
 from loyalty.wire import Enrolment, HoldRequest
 from offline_queue.enrolments import QueueEnrolment
+from offline_queue.outcome import Outcome
 from offline_queue.print_jobs import NewJob
 from offline_queue.sales import CommitSale, Committed, Conflict, StoredSale
 from offline_queue.transaction import Operation
@@ -66,7 +66,7 @@ _PROBLEMS = {
 class Writer(Protocol):
     """The queue's way in."""
 
-    def submit(self, operation: Operation[ResultT], /) -> Future[ResultT]:
+    def submit(self, operation: Operation[ResultT], /) -> Outcome[ResultT]:
         """Carry it out. Raises a TillmateError where it cannot even be taken."""
         ...
 
@@ -191,7 +191,7 @@ class Effects:
             print_job=self._job(effect.slip, effect.sale_id),
         )
 
-        def done(outcome: Future[Committed | Conflict]) -> None:
+        def done(outcome: Outcome[Committed | Conflict]) -> None:
             self._inbox.put_answer(_outcome(effect, outcome))
 
         try:
@@ -208,7 +208,7 @@ class Effects:
         body = Enrolment(till=self._till, token=effect.token)
         operation = QueueEnrolment(self._clock.now(), body, self._job(effect.slip, None))
 
-        def done(outcome: Future[int | None]) -> None:
+        def done(outcome: Outcome[int | None]) -> None:
             error = outcome.exception()
             stored = Enrolled(effect.token, effect.url, outcome.result()) if error is None else problem(_code(error))
             _respond(effect.reply, stored)
@@ -228,7 +228,7 @@ class Effects:
         return NewJob(self._printer, to_json(slip), sale_id)
 
 
-def _outcome(effect: Commit, outcome: Future[Committed | Conflict]) -> Stored | NotStored:
+def _outcome(effect: Commit, outcome: Outcome[Committed | Conflict]) -> Stored | NotStored:
     error = outcome.exception()
     if error is not None:
         log.error("sale not_stored code=%s error=%s", _code(error), error)

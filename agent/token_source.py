@@ -7,13 +7,13 @@ even after a crash, because the reservation is durable before the first token of
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
 from agent.clock import Clock
 from loyalty import enrolment_token
 from loyalty.errors import TillmateError
+from offline_queue.outcome import Outcome
 from offline_queue.tokens import ReserveTokens
 from offline_queue.transaction import Operation
 
@@ -26,7 +26,7 @@ _LOW = 16
 class Writer(Protocol):
     """The queue's way in."""
 
-    def submit(self, operation: Operation[int], /) -> Future[int]:
+    def submit(self, operation: Operation[int], /) -> Outcome[int]:
         """Carry it out. Raises a TillmateError where it cannot even be taken."""
         ...
 
@@ -48,7 +48,7 @@ class TokenSource:
         self._writer = writer
         self._clock = clock
         self._counters: list[int] = []
-        self._asked: Future[int] | None = None
+        self._asked: Outcome[int] | None = None
 
     def peek(self) -> str | None:
         """The next unused token; None while the queue has not reserved any yet."""

@@ -15,14 +15,15 @@ import litequeue
 import msgspec
 import persistqueue
 import sqlite_utils
-from queue_backend import open_queue
+from queue_backend import KEY, open_queue
 
 BACKLOG = 100_000
 PAYLOAD = {"receipt": {"store": "S1", "till": "1", "number": "000123"}, "lines": "x" * 420}
 BODY = msgspec.json.encode(PAYLOAD)
+AT = "2026-12-12T09:00:00.123456+00:00"
 INSERT = (
     "INSERT INTO outbox (seq, id, kind, at, body, schema, hash, sealed_by, origin_epoch, origin_seq, corrects)"
-    " VALUES (?, ?, 'sale', ?, ?, 1, ?, 1, NULL, NULL, NULL)"
+    " VALUES (?, ?, 'sale', ?, ?, 1, ?, ?, NULL, NULL, NULL)"
 )
 COUNT = "UPDATE queue_state SET last_seq = ?, last_hash = ?"
 
@@ -44,7 +45,7 @@ class Raw:
         """One transaction."""
         number, run = next(self._numbers), self._connection.execute
         run("BEGIN IMMEDIATE")
-        run(INSERT, (number, str(uuid.uuid4()), "2026-12-12T09:00:00+00:00", self._sealed, self._hash))
+        run(INSERT, (number, str(uuid.uuid4()), AT, self._sealed, self._hash, KEY.present))
         run(COUNT, (number, self._hash))
         run("COMMIT")
 
@@ -71,7 +72,7 @@ class AsItComes:
 
     def enqueue(self) -> None:
         """Two transactions."""
-        number, row_id, at = next(self._numbers), str(uuid.uuid4()), "2026-12-12T09:00:00+00:00"
+        number, row_id, at = next(self._numbers), str(uuid.uuid4()), AT
         row = {"seq": number, "id": row_id, "kind": "sale", "at": at, "body": self._sealed, "hash": self._hash}
         self._database["outbox"].insert(row)
         self._database["queue_state"].update(1, {"last_seq": number, "last_hash": self._hash})

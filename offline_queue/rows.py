@@ -78,16 +78,8 @@ def place(
     kind: str, at: str, row_id: str, schema: int, origin: Origin | None, corrects: int | None
 ) -> tuple[object, ...]:
     """To what the sealed body of a row is bound."""
-    return (
-        "row",
-        kind,
-        at,
-        row_id,
-        schema,
-        origin.epoch if origin else "",
-        origin.seq if origin else "",
-        corrects or "",
-    )
+    source = (origin.epoch, origin.seq) if origin else ("", "")
+    return ("row", kind, at, row_id, schema, *source, corrects or "")
 
 
 def read(values: Sequence[Any], keys: Keyring) -> StoredRow:

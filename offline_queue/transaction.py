@@ -15,6 +15,7 @@ ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 
 _STATE = "SELECT epoch, last_seq, last_hash, watermark, rejected, next_token, base, sealed_by FROM queue_state"
+_GROWN = "UPDATE queue_state SET last_seq = ?, last_hash = ?"
 
 
 class QueueState(NamedTuple):
@@ -30,7 +31,7 @@ class QueueState(NamedTuple):
     sealed_by: int
 
 
-@dataclass
+@dataclass(slots=True)
 class Transaction:
     """One open write transaction. An operation uses it only while its `apply` runs."""
 
@@ -43,6 +44,7 @@ class Transaction:
     """Printers that get a new job by this transaction."""
     known: QueueState | None = None
     """Where the queue stands, as far as that needs no look."""
+    _grown: bool = False
 
     def one(self, statement: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
         """The first row of the answer, or None."""
@@ -56,10 +58,15 @@ class Transaction:
         return self.known
 
     def append(self, number: int, digest: bytes) -> None:
-        """The row with this running number and hash is the newest one now."""
-        state = self.state()
-        self.run("UPDATE queue_state SET last_seq = ?, last_hash = ?", (number, digest))
-        self.known = state._replace(last_seq=number, last_hash=digest)
+        """The row with this running number and hash is the newest one now; noted once for all rows, by `note_growth`."""
+        self.known = self.state()._replace(last_seq=number, last_hash=digest)
+        self._grown = True
+
+    def note_growth(self) -> None:
+        """Write down which row is the newest one, before anything reads or changes the counters in the file."""
+        if self._grown:
+            self._grown = False
+            self.connection.execute(_GROWN, self.state()[1:3])
 
     def need_room(self) -> None:
         """Raises QueueFull where nothing more may be added."""
@@ -69,6 +76,7 @@ class Transaction:
     def run(self, statement: str, values: Sequence[object] = ()) -> int:
         """Carry out a statement; returns the rowid of an INSERT."""
         if statement.startswith("UPDATE queue_state"):
+            self.note_growth()
             self.known = None
         return self.connection.execute(statement, values).lastrowid or 0
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from offline_queue.errors import JobNotNow, UnknownJob
+from offline_queue.outcome import Outcome
 from offline_queue.print_jobs import IN_PRINTER, DropJob, Job, QueuePrint, RepeatJob
 from offline_queue.reader import Reader
 from receipt_templates.document import from_json, marked_as_copy, to_json
@@ -24,7 +25,7 @@ _ASKED_FOR: Final = timedelta(minutes=15)
 class Writer(Protocol):
     """The queue's way in."""
 
-    def submit(self, operation: QueuePrint | RepeatJob | DropJob, /) -> Future[int | None]:
+    def submit(self, operation: QueuePrint | RepeatJob | DropJob, /) -> Outcome[int | None]:
         """Carry it out. Raises a TillmateError where it cannot even be taken."""
         ...
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 from typing import Literal, Protocol
 
 from drivers.printers.escpos.status import Problem
 from loyalty.errors import TillmateError
+from offline_queue.outcome import Outcome
 from offline_queue.print_jobs import JobState, SetJob
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ Note = Literal[
 class Writer(Protocol):
     """The queue's way in."""
 
-    def submit(self, operation: SetJob, /) -> Future[None]:
+    def submit(self, operation: SetJob, /) -> Outcome[None]:
         """Carry it out. Raises a TillmateError where it cannot even be taken."""
         ...
 

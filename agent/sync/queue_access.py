@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
 from offline_queue import DeliveryState, Depth, Handover, QueueFull, StoredRow
+from offline_queue.outcome import Outcome
 from offline_queue.transaction import Operation
 
 ResultT = TypeVar("ResultT")
@@ -17,7 +17,7 @@ PATIENCE_WITH_DISK = 30.0
 class Writer(Protocol):
     """The queue's way in."""
 
-    def submit(self, operation: Operation[ResultT], /) -> Future[ResultT]:
+    def submit(self, operation: Operation[ResultT], /) -> Outcome[ResultT]:
         """Carry it out."""
         ...
 

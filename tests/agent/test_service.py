@@ -6,7 +6,6 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -18,6 +17,7 @@ from agent.clock import SystemClock
 from agent.health import BEAT_WITHIN, Health, Ping, Watchdog, http_answers
 from agent.service import notify, watchdog_seconds
 from agent.threads import Worker
+from offline_queue.outcome import Outcome
 
 if TYPE_CHECKING:
     from conftest import Store, Threads, Until
@@ -82,10 +82,10 @@ def test_what_fails_is_named(store: Store) -> None:
 class Silent:
     """A writer that never answers."""
 
-    def submit(self, operation: Ping, /) -> Future[None]:
+    def submit(self, operation: Ping, /) -> Outcome[None]:
         assert isinstance(operation, Ping)
-        future: Future[None] = Future()
-        future.set_exception(TimeoutError())
+        future = Outcome[None]()
+        future.fail(TimeoutError())
         return future
 
 

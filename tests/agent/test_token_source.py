@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from agent.clock import SystemClock
 from agent.token_source import BLOCK, TokenKey, TokenSource
 from loyalty import enrolment_token
 from offline_queue import QueueFull
+from offline_queue.outcome import Outcome
 from offline_queue.transaction import Operation
 
 if TYPE_CHECKING:
@@ -50,15 +50,15 @@ class Refusing:
     def __init__(self) -> None:
         self.asked = 0
 
-    def submit(self, _: Operation[int], /) -> Future[int]:
+    def submit(self, _: Operation[int], /) -> Outcome[int]:
         self.asked += 1
-        answer: Future[int] = Future()
+        answer = Outcome[int]()
         if self.asked == 1:
             raise QueueFull("the disk is full")
         if self.asked == 2:
-            answer.set_exception(QueueFull("the disk is full"))
+            answer.fail(QueueFull("the disk is full"))
         else:
-            answer.set_result(100)
+            answer.succeed(100)
         return answer
 
 

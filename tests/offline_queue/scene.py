@@ -14,7 +14,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -24,7 +23,7 @@ import msgspec
 
 from loyalty.quote import Basket, Line, Quote
 from loyalty.wire import Problem, ReceiptId, Sale, Verdict
-from offline_queue import BeginEpoch, CommitSale, NewJob, Operation, Queue, Reader, SetJob, SettleRows
+from offline_queue import BeginEpoch, CommitSale, NewJob, Operation, Queue, Reader, SetJob, SettleRows, Transaction
 from offline_queue.retention import DeleteJobs, DeleteSettled, GiveBackPages, NoteDay
 
 DEVICE, EPOCH = "device-1", "epoch-1"
@@ -55,6 +54,13 @@ def commit(number: int) -> CommitSale:
     sale = Sale(receipt=receipt, basket=Basket(lines=(Line(sum=50000),)), quote=QUOTE, offline=True)
     job = NewJob("receipt", b"{}", f"sale-{number}")
     return CommitSale(f"sale-{number}", f"r-{number}", "sale", datetime.now(UTC), sale, str(number).encode(), job)
+
+
+class Nothing:
+    """An operation that is a commit and no more."""
+
+    def apply(self, _: Transaction) -> None:
+        """Leave everything as it is."""
 
 
 class Shop:
@@ -95,14 +101,15 @@ class Shop:
             self.say(job=[self.job, state])
 
     def rest(self) -> None:
-        """Wait until the queue has moved its log into the file."""
-        wal, tick = self.path.with_name(self.path.name + "-wal"), threading.Event()
-        while wal.stat().st_size:
+        """Let so much happen that the queue moves its log into the file, and wait until it has."""
+        before, tick = self.path.stat().st_mtime_ns, threading.Event()
+        for _ in range(64):
+            self.do(Nothing())
+        while self.path.stat().st_mtime_ns == before:
             tick.wait(0.02)
 
     def do(self, operation: Operation[Any]) -> object:
-        future: Future[Any] = self.queue.submit(operation)
-        return future.result(WAIT)
+        return self.queue.submit(operation).result(WAIT)
 
 
 def say(**promise: object) -> None:

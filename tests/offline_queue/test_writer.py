@@ -196,11 +196,16 @@ def test_listeners_hear_where_the_queue_stands(path: Path, clock: FixedClock, ma
 
 
 def test_the_log_is_moved_into_the_file_when_there_is_nothing_to_do(run: Running, make_commit: MakeCommit) -> None:
-    run.queue.submit(make_commit(1)).result(WAIT)
-    wal = run.path.with_name("queue.db-wal")
-    assert wal.stat().st_size > 0
+    run.queue.submit(make_commit(0)).result(WAIT)
+    log, as_it_was = run.path.with_name("queue.db-wal"), run.path.read_bytes()
+    threading.Event().wait(0.5)
+    assert run.path.read_bytes() == as_it_was  # not for one sale
+    for number in range(1, 70):
+        run.queue.submit(make_commit(number)).result(WAIT)
     deadline, pause = time.monotonic() + WAIT, threading.Event()
-    while wal.stat().st_size and time.monotonic() < deadline:
+    while run.path.read_bytes() == as_it_was and time.monotonic() < deadline:
         pause.wait(0.02)
-    assert wal.stat().st_size == 0
-    assert run.reader.depth().last_seq == 1
+    length = log.stat().st_size
+    run.queue.submit(make_commit(70)).result(WAIT)
+    assert log.stat().st_size == length  # it begins again at its beginning
+    assert run.reader.depth().last_seq == 71

@@ -14,7 +14,6 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -81,6 +80,7 @@ from offline_queue import (
 )
 from offline_queue.care import Care
 from offline_queue.opening import Claimed, open_queue
+from offline_queue.outcome import Outcome
 from offline_queue.transaction import Operation
 
 T = TypeVar("T")
@@ -361,12 +361,12 @@ class _Straight:
     def __getattr__(self, name: str) -> object:
         return getattr(self._queue, name)
 
-    def submit(self, operation: Operation[T]) -> Future[T]:
-        done: Future[T] = Future()
+    def submit(self, operation: Operation[T]) -> Outcome[T]:
+        done = Outcome[T]()
         try:
-            done.set_result(self._queue.carry_out_now(operation))
+            done.succeed(self._queue.carry_out_now(operation))
         except Exception as error:  # noqa: BLE001 - as the writer does: it is the caller's answer
-            done.set_exception(error)
+            done.fail(error)
         return done
 
 

@@ -14,7 +14,6 @@ import sqlite3
 import sys
 import threading
 import time
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +23,7 @@ from agent.situation import Situation
 from agent.status import Board
 from agent.wiring import Base, make_printers
 from offline_queue import BeginEpoch, Changed, NewJob, Operation, Queue, QueuePrint, Replica, SetJob
+from offline_queue.outcome import Outcome
 
 NAME = "receipt"
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class TimedQueue(Queue):
 
     decided: list[tuple[float, int, str]]
 
-    def submit(self, operation: Operation[T]) -> Future[T]:
+    def submit(self, operation: Operation[T]) -> Outcome[T]:
         """As it is, with the time."""
         if isinstance(operation, SetJob):
             self.decided.append((time.monotonic(), operation.id, operation.state))
