@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
-
 import pytest
 
 from agent.printing.job_book import JobBook
+from offline_queue.outcome import Outcome
 from offline_queue.print_jobs import SetJob
 
 
-class LastMoment(Future[None]):
+class LastMoment(Outcome[None]):
     """Is done just when the wait for it has ended."""
 
     def __init__(self, error: Exception | None) -> None:
@@ -20,20 +19,20 @@ class LastMoment(Future[None]):
     def result(self, timeout: float | None = None) -> None:
         self.asked += 1
         if self.asked == 1:
-            self.set_running_or_notify_cancel()
+            self.begin()
             if self.error:
-                self.set_exception(self.error)
+                self.fail(self.error)
             else:
-                self.set_result(None)
+                self.succeed(None)
             raise TimeoutError
         super().result(timeout)
 
 
 class Writer:
-    def __init__(self, answer: Future[None]) -> None:
+    def __init__(self, answer: Outcome[None]) -> None:
         self.answer = answer
 
-    def submit(self, _: SetJob) -> Future[None]:
+    def submit(self, _: SetJob) -> Outcome[None]:
         return self.answer
 
 
