@@ -74,8 +74,9 @@ def _delete(transaction: Transaction, pruned: int, end: int) -> None:
         (pruned, end),
     )
     transaction.run("DELETE FROM rejected WHERE seq > ? AND seq <= ? AND corrected IS NOT NULL", (pruned, end))
+    (gone,) = transaction.one("SELECT count(*) FROM damaged WHERE seq > ? AND seq <= ?", (pruned, end)) or (0,)
     transaction.run("DELETE FROM damaged WHERE seq > ? AND seq <= ?", (pruned, end))
-    transaction.run("UPDATE queue_state SET damaged = damaged - changes(), pruned = ?, pruned_hash = ?", (end, last))
+    transaction.run("UPDATE queue_state SET damaged = damaged - ?, pruned = ?, pruned_hash = ?", (gone, end, last))
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,9 @@ class Queue:
         with self._gate:
             self._closed = True
         while not self._inbox.empty():
-            self._inbox.get_nowait().outcome.fail(QueueClosed("the queue is closed"))
+            outcome = self._inbox.get_nowait().outcome
+            if outcome.begin():
+                outcome.fail(QueueClosed("the queue is closed"))
         self.let_go()
         self._lock.release()
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from loyalty.wire import Problem, Verdict
-from offline_queue import Keyring, RetryRow, SetJob, SettleRows, first_broken
+from offline_queue import Keyring, MarkDamaged, Operation, RetryRow, SetJob, SettleRows, Transaction, first_broken
 from offline_queue.retention import DeleteJobs, DeleteSettled, GiveBackPages, NoteDay
 
 if TYPE_CHECKING:
@@ -79,6 +80,31 @@ def test_settled_rows_go_after_35_days_and_nothing_else_does(
 
     run.queue.submit(RetryRow(7)).result(WAIT)
     assert first_row(run) == 7
+
+
+@dataclass(frozen=True)
+class Together:
+    """Operations that the writer happens to take in one group."""
+
+    operations: tuple[Operation[Any], ...]
+
+    def apply(self, transaction: Transaction) -> None:
+        for each in self.operations:
+            each.apply(transaction)
+
+
+def test_damaged_rows_are_counted_off_also_when_a_sale_comes_in_the_same_moment(
+    settled: Running, clock: FixedClock, make_commit: Callable[..., Operation[Any]]
+) -> None:
+    run = settled
+    for seq in (3, 4, 5, 460):
+        run.queue.submit(MarkDamaged(seq, "rot")).result(WAIT)
+    days_pass(run, clock, 35)
+    clock.time += timedelta(days=1)
+    run.queue.submit(Together((NoteDay(), make_commit(501), DeleteSettled(), make_commit(502)))).result(WAIT)
+    assert run.reader.rows(1, 1)[0].seq > 5
+    depth = run.reader.depth()
+    assert (depth.damaged, depth.last_seq) == (1, 502)
 
 
 def test_it_goes_in_slices(settled: Running, clock: FixedClock) -> None:

@@ -159,11 +159,14 @@ def test_what_was_handed_in_before_the_stop_is_written(run: Running, make_commit
 
 def test_a_queue_that_is_closed_refuses_what_waits(path: Path, clock: FixedClock, make_commit: MakeCommit) -> None:
     queue = Queue.open(path, clock)
-    waiting = queue.submit(make_commit(1))
+    waiting, dropped = queue.submit(make_commit(1)), queue.submit(make_commit(2))
+    assert dropped.cancel()
     queue.close()
 
     with pytest.raises(QueueClosed):
         waiting.result(WAIT)
+    with pytest.raises(CancelledError):
+        dropped.result(WAIT)
     queue.close()
 
 
