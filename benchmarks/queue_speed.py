@@ -47,6 +47,7 @@ backend, rivals = import_module("queue_backend"), import_module("queue_rivals")
 BACKLOG, BODY, PAYLOAD = rivals.BACKLOG, rivals.BODY, rivals.PAYLOAD
 
 ROUNDS, THREADS, BATCH = 5, 16, 500
+PAUSE = 0.3
 QUOTE = msgspec.json.decode(
     b'{"total":50000,"discount":0,"line_discounts":[0],"max_redeem":0,"redeemed":0,"line_redeemed":[0],"pay":50000,'
     b'"earned":500,"balance_after":500,"tier":null,"tier_after":null,"to_next_tier":null,"stamps_after":{},'
@@ -249,11 +250,12 @@ def syncs(results: Results, folder: Path, sales: int = 50) -> None:
     subprocess.run([*tracer, *myself("sell", folder / "sell")], check=True, stdout=subprocess.DEVNULL)
     _, between, _ = trace.read_text().split("mark of the bench")
     found = len(SYNC.findall(between)) / sales
-    results.most("syncs of a sale with its print job", found, 1, f"{sales} sales under strace")
+    results.most("syncs of a sale with its print job", found, 1, f"{sales} sales under strace, {PAUSE} s between them")
 
 
 def sell(folder: Path, sales: int = 50) -> None:
-    """Whole sales, between two marks."""
+    """Whole sales, between two marks, each long enough after the last one for the queue to tidy up."""
+    pause = threading.Event()
     with opened(folder) as queue:
         first = make_sale(0)
         queue.writer.submit(first).result()
@@ -261,6 +263,7 @@ def sell(folder: Path, sales: int = 50) -> None:
             os.write(1, b"mark of the bench\n")
             for number in range(sales if mark == 0 else 0):
                 queue.writer.submit(make_sale(number + 1)).result()
+                pause.wait(PAUSE)
 
 
 def make_sale(number: int) -> CommitSale:
