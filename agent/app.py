@@ -203,7 +203,8 @@ def _assemble(base: Base, undo: ExitStack) -> App:
         sync=[
             Worker("feed", sync.feed.run, base.crashed("network", "server"), fatal=()),  # a damaged replica is refilled
             Worker("drain", sync.drain.run, base.crashed("queue", "server")),
-            Worker("live", base.live.run),
+            Worker("hold", base.live.holds.run),
+            Worker("search", base.live.searches.run),
             Worker("care", care.run, base.crashed("queue", "care")),
         ],
         queue=[queue_worker],

@@ -53,9 +53,9 @@ class Lookup:
     members: Members
     sales: OwnSales
 
-    def find(self, card: str) -> Known | None:
-        """The member who holds the card, or None when this store does not know him."""
-        found = self.members.find(card)
+    def find(self, card: str, told: Found | None = None) -> Known | None:
+        """The member who holds the card, or None when this store does not know him; then he is as he was `told`."""
+        found = self.members.find(card) or told
         if found is None:
             return None
         state = found.state

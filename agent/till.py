@@ -184,5 +184,6 @@ class Till:
             columns=settings.columns,
             prints=settings.printer is not None,
             live=self._live.well,
+            may_search=self._live.may_search,
             render=settings.render,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from agent.checkout import (
     Again,
     Announce,
+    AskServer,
     Commit,
     Dropped,
     Effect,
@@ -24,10 +26,12 @@ from agent.checkout import (
     NotStored,
     ReleaseHold,
     Respond,
+    Searched,
     Show,
     Stored,
     StoreEnrolment,
     TakeToken,
+    Told,
     WakeAt,
 )
 from agent.clock import Clock
@@ -40,7 +44,7 @@ from agent.till_trouble import TillTrouble
 from agent.token_source import TokenKey, TokenSource
 from agent.views import Enrolled, ScanSeen, Sold
 from loyalty.errors import TillmateError
-from loyalty.wire import Enrolment, HoldRequest
+from loyalty.wire import Enrolment, HoldRequest, MemberSearch, MemberSearchReply
 from offline_queue.enrolments import QueueEnrolment
 from offline_queue.outcome import Outcome
 from offline_queue.print_jobs import NewJob
@@ -77,6 +81,15 @@ class Live(Protocol):
     @property
     def well(self) -> bool:
         """Whether it is worth asking."""
+        ...
+
+    @property
+    def may_search(self) -> bool:
+        """Whether it is worth asking who somebody is."""
+        ...
+
+    def search(self, wish: MemberSearch, answer: Callable[[MemberSearchReply | None], None], /) -> None:
+        """Ask who holds a card or a telephone; the answer comes in another thread, None where there is none."""
         ...
 
     def hold(self, name: str, wish: HoldRequest, answer: Callable[[HoldAnswer], None], /) -> None:
@@ -137,6 +150,7 @@ class Effects:
         self._tokens: TokenSource | None = None
         self._handlers: dict[type, Callable[[Any], float | None]] = {
             FindMember: self._find_member,
+            AskServer: self._ask_server,
             FindSale: self._find_sale,
             Commit: self._commit,
             HoldPoints: self._hold,
@@ -169,8 +183,13 @@ class Effects:
         return self._handlers[type(effect)](effect)
 
     def _find_member(self, effect: FindMember) -> None:
-        known = self._lookup.find(effect.card) if self._lookup else None
+        known = self._lookup.find(effect.card, effect.told) if self._lookup else None
         self._inbox.put_answer(MemberFound(effect.card, known))
+
+    def _ask_server(self, effect: AskServer) -> None:
+        key, epoch = effect.key, self._reader.depth().epoch or ""
+        wish = MemberSearch(phone=key, epoch=epoch) if effect.phone else MemberSearch(card=key, epoch=epoch)
+        self._live.search(wish, lambda said: self._inbox.put_answer(_searched(key, said, self._clock.now())))
 
     def _find_sale(self, effect: FindSale) -> None:
         found = self._reader.sale(effect.sale_id)
@@ -226,6 +245,16 @@ class Effects:
         if slip is None or self._printer is None:
             return None
         return NewJob(self._printer, to_json(slip), sale_id)
+
+
+def _searched(key: str, said: MemberSearchReply | None, now: datetime) -> Searched:
+    if said is None:
+        return Searched(key, asked=False)
+    found = said.found
+    if found is None or found.state is None:
+        return Searched(key, asked=True)
+    state = msgspec.structs.replace(found.state, as_of=now)
+    return Searched(key, asked=True, told=Told(found.member, found.greeting, state, said.includes))
 
 
 def _outcome(effect: Commit, outcome: Outcome[Committed | Conflict]) -> Stored | NotStored:

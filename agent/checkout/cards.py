@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.checkout import codes
+from agent.checkout.asking import SEARCH_WAITS, answer, ask
 from agent.checkout.model import (
     Announce,
+    Asking,
     Attached,
     Context,
     Effect,
@@ -17,11 +19,12 @@ from agent.checkout.model import (
     Offer,
     Refreshed,
     Respond,
+    Searched,
     State,
 )
 from agent.checkout.offer import make_offer
 from agent.checkout.view import view
-from agent.messages import Identify, Scanned
+from agent.messages import Identify, Reply, Scanned
 from agent.problems import problem
 from agent.views import CodeKind, Identified
 from loyalty.codes import Code
@@ -33,6 +36,8 @@ NOTICE_STAYS = 10.0
 
 MEMBER_STAYS = 300.0
 """Seconds after which a member without a receipt leaves, so that the next customer does not become him."""
+
+NOT_ASKED = "till.phone_not_asked"
 
 Step = tuple[State, tuple[Effect, ...]]
 
@@ -46,10 +51,8 @@ def on_scan(state: State, event: Scanned, context: Context) -> Step:
     code = codes.scanned(event, context)
     if codes.is_goods(code):
         return state, ()
-    card = codes.card_of(code)
-    if card is not None and not codes.is_replayed(state, code, context):
-        return _find(codes.use(state, code, context), Finding(card, device=event.device))
-    return _not_loyalty(state, code, context), (Announce(event.device, "not_loyalty"),)
+    sought = _seek(state, code, context, device=event.device)
+    return sought or (_not_loyalty(state, code, context), (Announce(event.device, "not_loyalty"),))
 
 
 def on_identify(state: State, event: Identify, context: Context) -> Step:
@@ -57,9 +60,9 @@ def on_identify(state: State, event: Identify, context: Context) -> Step:
     if not context.ready:
         return state, (Respond(event.reply, problem("no_programme")),)
     code = codes.given(event.code, context)
-    card = codes.card_of(code)
-    if card is not None and not codes.is_replayed(state, code, context):
-        return _find(codes.use(state, code, context), Finding(card, reply=event.reply))
+    sought = _seek(state, code, context, reply=event.reply)
+    if sought is not None:
+        return sought
     after = _not_loyalty(state, code, context)
     return after, (Respond(event.reply, Identified("not_loyalty", view(after, context))),)
 
@@ -74,15 +77,34 @@ def on_found(state: State, event: MemberFound, context: Context) -> Step:
     finding = state.finding
     if finding is None or finding.card != event.card:
         return state, ()
+    state = replace(state, finding=None)
+    if finding.told:
+        return _told(state, event.known, context)
     if finding.reply is None and finding.device is None:
-        return _freshen(replace(state, finding=None), event.known, context), ()
-    attached = Attached(event.card, event.known)
-    after = replace(begin(state), finding=None, attached=attached, unknown=False, notice=None, notice_until=None)
-    after = _requote(after, context) if after.offer else replace(after, idle_at=context.tick + MEMBER_STAYS)
-    kind: CodeKind = "member_card" if event.known else "card_only"
+        return _freshen(state, event.known, context), ()
+    attached = Attached(event.card, event.known or _known_here(state, event.card))
+    after = _join(begin(state), attached, context)
+    if attached.known is None:
+        return _ask(after, finding, context, phone=False)
+    kind: CodeKind = "member_card"
     if finding.reply is not None:
         return after, (Respond(finding.reply, Identified(kind, view(after, context))),)
     return after, (Announce(finding.device or "", kind),)
+
+
+def on_searched(state: State, event: Searched, context: Context) -> Step:
+    """The server knows him, or nobody, or could not be asked; what is not asked about any more says nothing."""
+    asking = state.asking
+    if asking is None or asking.key != event.key:
+        return state, ()
+    if event.told is not None:
+        return replace(state, finding=Finding(asking.key, told=True)), (FindMember(asking.key, event.told),)
+    return _nobody(state, asking, "till.phone_unknown" if event.asked else NOT_ASKED, context), ()
+
+
+def unanswered(state: State, asking: Asking, context: Context) -> State:
+    """The server has not said in time who it is."""
+    return _nobody(state, asking, NOT_ASKED, context)
 
 
 def begin(state: State) -> State:
@@ -97,8 +119,53 @@ def notice(state: State, key: str, context: Context) -> State:
     return replace(state, notice=texts(key), notice_until=context.tick + NOTICE_STAYS)
 
 
+def _seek(
+    state: State, code: Code, context: Context, reply: Reply | None = None, device: str | None = None
+) -> Step | None:
+    """Look the card up, or ask whose telephone it is; None = the code is neither."""
+    card, phone = codes.card_of(code), codes.phone_of(code)
+    if card is not None and not codes.is_replayed(state, code, context):
+        return _find(codes.use(state, code, context), Finding(card, reply, device))
+    if phone is None:
+        return None
+    return _ask(replace(begin(state), unknown=False), Finding(phone, reply, device), context, phone=True)
+
+
 def _find(state: State, finding: Finding) -> Step:
     return replace(state, finding=finding), (FindMember(finding.card),)
+
+
+def _ask(state: State, finding: Finding, context: Context, *, phone: bool) -> Step:
+    """The server may know whom nobody here knows. Whoever has asked is answered when the search is over."""
+    beside = state.attached.card if state.attached else None
+    until = context.tick + SEARCH_WAITS
+    asking = Asking(finding.card, phone, beside, until, finding.reply, finding.device)
+    if context.may_search:
+        return ask(state, asking)
+    after = unanswered(state, asking, context)
+    return after, (answer(asking, after, context),)
+
+
+def _nobody(state: State, asking: Asking, key: str, context: Context) -> State:
+    """A card goes on without its member; of a telephone the cashier is told that it leads nowhere."""
+    after = replace(state, asking=None)
+    return notice(after, key, context) if asking.phone else after
+
+
+def _told(state: State, known: Known | None, context: Context) -> Step:
+    asking, after = state.asking, replace(state, asking=None)
+    return (_join(after, Attached(asking.key, known), context) if asking and known else after), ()
+
+
+def _join(state: State, attached: Attached, context: Context) -> State:
+    after = replace(state, attached=attached, unknown=False, notice=None, notice_until=None)
+    return _requote(after, context) if after.offer else replace(after, idle_at=context.tick + MEMBER_STAYS)
+
+
+def _known_here(state: State, card: str) -> Known | None:
+    """Whom the server has shown for this receipt is known to it when his card comes again."""
+    attached = None if state.sold else state.attached
+    return attached.known if attached and attached.card == card else None
 
 
 def _freshen(state: State, known: Known | None, context: Context) -> State:

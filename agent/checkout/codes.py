@@ -42,7 +42,6 @@ _TOLD: dict[type[Code], str] = {
     Coupon: "till.code_coupon",
     FiscalReceipt: "till.code_receipt",
     Invalid: "till.code_misread",
-    Phone: "till.code_phone",
     RefundReceipt: "till.code_refund",
 }
 _REASONS = {
@@ -73,6 +72,11 @@ def card_of(code: Code) -> str | None:
     if isinstance(code, MemberRotating):
         return code.id
     return code.number if isinstance(code, MemberCard) else None
+
+
+def phone_of(code: Code) -> str | None:
+    """The telephone number that a member is asked for by, or None."""
+    return code.e164 if isinstance(code, Phone) else None
 
 
 def is_goods(code: Code) -> bool:

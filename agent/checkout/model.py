@@ -17,7 +17,7 @@ from loyalty.codes import CodeRules
 from loyalty.i18n import Language
 from loyalty.programme import Programme
 from loyalty.quote import Basket, MemberState, Quote, Texts
-from loyalty.wire import Sale
+from loyalty.wire import Included, Sale
 from receipt_templates import templates
 from receipt_templates.document import Document
 
@@ -37,8 +37,25 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A member as the server shows him to a till whose replica does not hold him."""
+
+    member: str
+    greeting: str | None
+    state: MemberState
+    includes: Included
+
+    def counted_in(self, epoch: str) -> int:
+        """The last own row of this epoch that `state` holds already."""
+        return self.includes.seq if self.includes.epoch == epoch else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Attached:
-    """The card that belongs to the open receipt. `known` is None for a card whose member is not in the replica."""
+    """The card that belongs to the open receipt. `known` is None for a card of somebody whom nobody here knows.
+
+    A member who was found by telephone has his number in the place of the card, and is always known.
+    """
 
     card: str
     known: Known | None
@@ -80,10 +97,27 @@ class Offer:
 class Finding:
     """A card is being looked up: for the POS that waits for `reply`, or for a scan of `device`.
 
-    With neither it is the card that is attached already, looked up again because something fresher may be known.
+    With neither it is the card that is attached already, looked up again because something fresher may be known, or (`told`)
+    what the server was asked about, whose own sales have to be counted in.
     """
 
     card: str
+    reply: Reply | None = None
+    device: str | None = None
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The server is asked who holds a card, or a telephone, until that tick at most: for `reply` or for `device`.
+
+    `beside` is the card of the receipt meanwhile; with another one the answer is of no use any more.
+    """
+
+    key: str
+    phone: bool
+    beside: str | None
+    until: float
     reply: Reply | None = None
     device: str | None = None
 
@@ -117,7 +151,8 @@ class State:
     finding: Finding | None = None
     storing: Storing | None = None
     holding: Holding | None = None
-    waiting: tuple[TillEvent | Refreshed, ...] = ()  # came while finding, storing or holding
+    asking: Asking | None = None
+    waiting: tuple[TillEvent | Refreshed | Searched, ...] = ()  # came while finding, storing or holding
     sold: View | None = None  # the last sale, shown until the next one begins
     unknown: bool = False  # the last scan was not a loyalty code
     notice: Texts | None = None
@@ -151,6 +186,7 @@ class Context:
     columns: int
     prints: bool  # the till has a slip printer
     live: bool = False  # the server answers while a customer waits
+    may_search: bool = False  # and can be asked who somebody is
     render: Render = templates.render
 
     @property
@@ -198,6 +234,15 @@ class HoldAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class Searched:
+    """The answer to AskServer. `asked` is False where none was to be had; else `told` None means nobody."""
+
+    key: str
+    asked: bool
+    told: Told | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Woke:
     """A WakeAt is due."""
 
@@ -212,7 +257,7 @@ class Recovered:
     """The till's thread was restarted: whatever was under way will not be answered any more."""
 
 
-Event = TillEvent | MemberFound | Stored | NotStored | HoldAnswered | Woke | Refreshed | Recovered
+Event = TillEvent | MemberFound | Stored | NotStored | HoldAnswered | Searched | Woke | Refreshed | Recovered
 
 
 # Effects.
@@ -220,9 +265,18 @@ Event = TillEvent | MemberFound | Stored | NotStored | HoldAnswered | Woke | Ref
 
 @dataclass(frozen=True, slots=True)
 class FindMember:
-    """Look the card up; answer with MemberFound."""
+    """Look the card up; answer with MemberFound. `told` is for a card that the replica does not know."""
 
     card: str
+    told: Told | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskServer:
+    """Ask the server who holds this card, or this telephone; answer with Searched, late or never."""
+
+    key: str
+    phone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +354,7 @@ class Announce:
 class Again:
     """Take this event again, before new ones."""
 
-    event: TillEvent | Refreshed
+    event: TillEvent | Refreshed | Searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +371,7 @@ class WakeAt:
 
 Effect = (
     FindMember
+    | AskServer
     | FindSale
     | Commit
     | HoldPoints

@@ -1,6 +1,7 @@
 """step(state, event, context) -> (state, effects): the whole life of a sale at one till, pure and total.
 
     idle -- scan or identify --> finding --> member | card_only           (an unknown code leaves everything as it is)
+      a card that nobody here knows, or a telephone --> the server is asked, and nothing waits for it
       basket --> offer, asked again as often as the POS likes; a card scanned meanwhile joins or replaces the member
       points to be paid, and a server --> holding --> offer; without its word in time the offline policy decides
       commit --> storing --> sold --> idle with the next basket or scan, or after a while
@@ -16,6 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from agent.checkout import basket, cards, sale
+from agent.checkout.asking import settle
 from agent.checkout.cards import Step
 from agent.checkout.model import (
     Again,
@@ -29,6 +31,7 @@ from agent.checkout.model import (
     Recovered,
     Refreshed,
     Respond,
+    Searched,
     Show,
     State,
     Stored,
@@ -45,9 +48,11 @@ WAITING = 64
 
 def step(state: State, event: Event, context: Context) -> Step:
     """Take one event. Never raises; each PosCall gets exactly one Respond or StoreEnrolment, now or in a later step."""
-    if state.busy and isinstance(event, TillEvent | Refreshed):
+    if state.busy and isinstance(event, TillEvent | Refreshed | Searched):
         return _wait(state, event)
     after, effects = _HANDLERS[type(event)](_fade(state, context), event, context)
+    after, settled = settle(state, after, context)
+    effects += settled
     if after.waiting and not after.busy:
         effects += tuple(Again(each) for each in after.waiting)
         after = replace(after, waiting=())
@@ -60,6 +65,7 @@ _HANDLERS: dict[type, Callable[[State, Any, Context], Step]] = {
     MemberFound: cards.on_found,
     PutBasket: basket.on_basket,
     HoldAnswered: basket.on_hold_answered,
+    Searched: cards.on_searched,
     CommitSale: sale.on_commit,
     Stored: sale.on_stored,
     NotStored: sale.on_not_stored,
@@ -71,10 +77,10 @@ _HANDLERS: dict[type, Callable[[State, Any, Context], Step]] = {
 }
 
 
-def _wait(state: State, event: TillEvent | Refreshed) -> Step:
+def _wait(state: State, event: TillEvent | Refreshed | Searched) -> Step:
     if isinstance(event, Refreshed) and event in state.waiting:
         return state, ()
-    if isinstance(event, Refreshed) or len(state.waiting) < WAITING:
+    if isinstance(event, Refreshed | Searched) or len(state.waiting) < WAITING:
         return replace(state, waiting=(*state.waiting, event)), ()
     if isinstance(event, Scanned):
         return state, (Dropped(),)
@@ -82,7 +88,10 @@ def _wait(state: State, event: TillEvent | Refreshed) -> Step:
 
 
 def _fade(state: State, context: Context) -> State:
-    """Take off the screen what has been there long enough."""
+    """Take off the screen what has been there long enough, and let the server off an answer that is too late."""
+    asking, told = state.asking, state.finding is not None and state.finding.told
+    if asking is not None and context.tick >= asking.until and not told:
+        state = cards.unanswered(state, asking, context)
     if state.notice_until is not None and context.tick >= state.notice_until:
         state = replace(state, notice=None, notice_until=None, unknown=False)
     if state.idle_at is not None and context.tick >= state.idle_at and not state.busy:
@@ -103,5 +112,6 @@ def _paint(before: State, after: State, effects: tuple[Effect, ...], context: Co
 
 
 def _due(state: State) -> float | None:
-    times = (state.notice_until, state.idle_at, state.holding.until if state.holding else None)
+    waits = [each.until for each in (state.holding, state.asking) if each]
+    times = (state.notice_until, state.idle_at, *waits)
     return min((each for each in times if each is not None), default=None)

@@ -38,7 +38,7 @@ def view(state: State, context: Context) -> View:
         currency=programme.header.currency,
         point_decimals=programme.header.point_decimals,
         say=quote.prompt if quote else _greet(attached),
-        notice=state.notice,
+        notice=texts("till.asking") if state.asking else state.notice,
     )
 
 

@@ -37,6 +37,8 @@ from loyalty.wire import (
     HoldRequest,
     KeyReply,
     KeyRequest,
+    MemberSearch,
+    MemberSearchReply,
     Programmes,
 )
 
@@ -121,6 +123,10 @@ class Client:
         reply = read(self._call("POST", "/v1/heartbeat", body=msgspec.json.encode(heartbeat)), HeartbeatReply)
         self.server_clock.learn(reply.at)
         return reply
+
+    def search(self, wish: MemberSearch) -> MemberSearchReply:
+        """Who holds a card or a telephone, which go in the body and nowhere else."""
+        return read(self._call("POST", "/v1/members/search", body=msgspec.json.encode(wish)), MemberSearchReply)
 
     def hold(self, name: str, wish: HoldRequest) -> Hold:
         """Reserve points for an open receipt, under our own id. Raises ServerRejected with what can be held at most."""

@@ -1,8 +1,9 @@
-"""Calls that a customer waits for: a thread and a connection of their own, so that no backlog delays them.
+"""Calls that a customer waits for, in two lanes: holds, and searches for a member. Each has a thread and a connection of
+its own, so that neither a backlog nor a slow search delays a hold.
 
 Whoever asks gets an answer in any case, and goes on without one when it is late. Calls wait in a queue of `ROOM`; one that
 finds it full, or that has waited for too long in it, is answered at once as if the server had not. After a call without an
-answer the server is left alone for a while.
+answer, or one too many for the rate that the server allows, the lane leaves the server alone for a while.
 """
 
 from __future__ import annotations
@@ -11,26 +12,27 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from agent.clock import Clock
 from agent.identity import Identity
 from agent.sync.errors import ServerBusy, ServerRejected
 from loyalty.errors import TillmateError
-from loyalty.wire import Hold, HoldRequest
+from loyalty.wire import Hold, HoldRequest, MemberSearch, MemberSearchReply
 
 log = logging.getLogger(__name__)
 
 TIMEOUTS = (1.0, 0.8)
 """Seconds to connect, and of silence while reading."""
 TOO_LATE = 0.8
-"""Seconds after which nobody waits for a call any more."""
+"""Seconds after which a call that has not begun is not worth making any more."""
 REST = 30.0
 """Seconds without live calls after one that was not answered."""
 ROOM = 32
 
 _TAKE = 0.2
+
+AnswerT = TypeVar("AnswerT")
 
 
 class HoldAnswer(NamedTuple):
@@ -55,25 +57,22 @@ class Server(Protocol):
         """Let a hold be over."""
         ...
 
-
-@dataclass(frozen=True)
-class _Call:
-    name: str
-    asked_at: float
-    wish: HoldRequest | None = None  # None: release it
-    answer: Callable[[HoldAnswer], None] = lambda _: None
+    def search(self, wish: MemberSearch) -> MemberSearchReply:
+        """Say who holds a card or a telephone."""
+        ...
 
 
-class Live:
-    """`well`, `hold` and `release` are for any thread; answers come in the thread of `run`."""
+class Lane:
+    """Calls of one kind, in their order. All but `run` is for any thread; answers come in the thread of `run`."""
 
     def __init__(
-        self, connect: Callable[[Identity], Server], identity: Callable[[], Identity | None], clock: Clock
+        self, kind: str, connect: Callable[[Identity], Server], identity: Callable[[], Identity | None], clock: Clock
     ) -> None:
+        self._kind = kind
         self._connect = connect
         self._identity = identity
         self._clock = clock
-        self._calls: queue.Queue[_Call] = queue.Queue(ROOM)
+        self._calls: queue.Queue[Callable[[], None]] = queue.Queue(ROOM)
         self._rests_until = 0.0
         self._server: tuple[Identity, Server] | None = None
 
@@ -82,47 +81,41 @@ class Live:
         """Whether it is worth asking."""
         return self._identity() is not None and self._clock.monotonic() >= self._rests_until
 
-    def hold(self, name: str, wish: HoldRequest, answer: Callable[[HoldAnswer], None]) -> None:
-        """Reserve points, or others instead of those that were reserved under this name."""
+    def put(
+        self,
+        call: Callable[[Server], AnswerT],
+        answer: Callable[[AnswerT], None],
+        without: AnswerT,
+        too_late: float = TOO_LATE,
+    ) -> None:
+        """Make this call; `without` is the answer where the server gives none."""
+        until = self._clock.monotonic() + too_late
         try:
-            self._calls.put_nowait(_Call(name, self._clock.monotonic(), wish, answer))
+            self._calls.put_nowait(lambda: answer(self._make(call, without, until)))
         except queue.Full:
-            answer(NO_ANSWER)
-
-    def release(self, name: str) -> None:
-        """Let a hold be over. Without room, or a server, it ends by itself."""
-        try:
-            self._calls.put_nowait(_Call(name, self._clock.monotonic()))
-        except queue.Full:
-            log.warning("hold not_released why=no_room")
+            log.warning("%s not_asked why=no_room", self._kind)
+            answer(without)
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop`."""
         while not stop.is_set():
             try:
-                call = self._calls.get(timeout=_TAKE)
+                make = self._calls.get(timeout=_TAKE)
             except queue.Empty:
                 continue
-            call.answer(self._carry_out(call))
+            make()
 
-    def _carry_out(self, call: _Call) -> HoldAnswer:
+    def _make(self, call: Callable[[Server], AnswerT], without: AnswerT, until: float) -> AnswerT:
         server = self._connected()
-        if server is None or (call.wish is not None and self._clock.monotonic() - call.asked_at > TOO_LATE):
-            return NO_ANSWER
+        if server is None or self._clock.monotonic() > until:
+            return without
         try:
-            if call.wish is None:
-                server.release(call.name)
-            else:
-                server.hold(call.name, call.wish)
-        except ServerRejected as refused:
-            log.info("hold refused code=%s", refused.problem.code)
-            return NOTHING if refused.problem.code == "redemption_stopped" else HoldAnswer(False, refused.problem.most)
+            return call(server)
         except TillmateError as error:
             rest = error.retry_after if isinstance(error, ServerBusy) and error.retry_after else REST
             self._rests_until = self._clock.monotonic() + rest
-            log.warning("hold unanswered code=%s rest=%ds", error.code, rest)
-            return NO_ANSWER
-        return HoldAnswer(True)
+            log.warning("%s unanswered code=%s rest=%ds", self._kind, error.code, rest)
+            return without
 
     def _connected(self) -> Server | None:
         """The server, asked as the device that we are now."""
@@ -132,3 +125,59 @@ class Live:
         if self._server is None or self._server[0] != identity:
             self._server = (identity, self._connect(identity))
         return self._server[1]
+
+
+class Live:
+    """What tills ask; both lanes have to be run."""
+
+    def __init__(
+        self, connect: Callable[[Identity], Server], identity: Callable[[], Identity | None], clock: Clock
+    ) -> None:
+        self.holds = Lane("hold", connect, identity, clock)
+        self.searches = Lane("search", connect, identity, clock)
+
+    @property
+    def well(self) -> bool:
+        """Whether it is worth asking for a hold."""
+        return self.holds.well
+
+    @property
+    def may_search(self) -> bool:
+        """Whether it is worth asking who somebody is."""
+        return self.searches.well
+
+    def hold(self, name: str, wish: HoldRequest, answer: Callable[[HoldAnswer], None]) -> None:
+        """Reserve points, or others instead of those that were reserved under this name."""
+        self.holds.put(lambda server: _hold(server, name, wish), answer, NO_ANSWER)
+
+    def release(self, name: str) -> None:
+        """Let a hold be over. Without room, or a server, it ends by itself."""
+        self.holds.put(lambda server: _release(server, name), lambda _: None, None, too_late=float("inf"))
+
+    def search(self, wish: MemberSearch, answer: Callable[[MemberSearchReply | None], None]) -> None:
+        """Ask who holds a card or a telephone; the answer None = the server could not be asked."""
+        self.searches.put(lambda server: _search(server, wish), answer, None)
+
+
+def _hold(server: Server, name: str, wish: HoldRequest) -> HoldAnswer:
+    try:
+        server.hold(name, wish)
+    except ServerRejected as refused:
+        log.info("hold refused code=%s", refused.problem.code)
+        return NOTHING if refused.problem.code == "redemption_stopped" else HoldAnswer(False, refused.problem.most)
+    return HoldAnswer(True)
+
+
+def _release(server: Server, name: str) -> None:
+    try:
+        server.release(name)
+    except ServerRejected as refused:
+        log.info("hold not_released code=%s", refused.problem.code)
+
+
+def _search(server: Server, wish: MemberSearch) -> MemberSearchReply | None:
+    try:
+        return server.search(wish)
+    except ServerRejected as refused:
+        log.warning("search refused code=%s", refused.problem.code)
+        return None

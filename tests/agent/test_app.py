@@ -150,7 +150,7 @@ def test_it_runs_and_every_thread_ends_within_three_seconds(settings: Config) ->
     assert running.ready.get(timeout=10) == settings.api.port
     names = [worker.name for worker in running.agent.groups.starting()]
     assert names == [
-        "queue", "printer-receipt", "till-1", "till-2", "feed", "drain", "live", "care", "scanner-counter", "api", "admin",
+        "queue", "printer-receipt", "till-1", "till-2", "feed", "drain", "hold", "search", "care", "scanner-counter", "api", "admin",
     ]  # fmt: skip
     assert running.end() <= 3.0
     assert running.hung == []

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from agent.checkout import (
     Again,
+    AskServer,
     Commit,
     Context,
     Event,
@@ -26,19 +27,24 @@ from agent.checkout import (
     Recovered,
     Refreshed,
     Respond,
+    Searched,
     State,
     Stored,
     StoreEnrolment,
+    Told,
     Woke,
     step,
 )
 from agent.messages import CancelBasket, CommitSale, Enrol, Identify, PutBasket, Reply, Scanned
 from agent.views import Quoted, ReceiptRef, SaleAnswer, Sold
 from loyalty.quote import Basket, Line, MemberState
+from loyalty.wire import Included
 
 CARDS = ("2900000000117", "2900000000216", "2900000000315")
 CODES = st.one_of(
-    st.sampled_from(CARDS), st.sampled_from(["4006381333931", "", "\udcff", "HELLO"]), st.text(max_size=20)
+    st.sampled_from(CARDS),
+    st.sampled_from(["4006381333931", "tel:+79123456789", "", "\udcff", "HELLO"]),
+    st.text(max_size=20),
 )
 PROBLEMS = st.sampled_from(["queue_full", "queue_damaged", "internal", "stopping", "receipt_conflict", "sale_conflict"])
 SUMS = st.integers(-1, 10**13)
@@ -63,6 +69,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.pending: list[FindMember | FindSale | Commit] = []
         self.asked_to_hold: list[HoldPoints] = []
         self.granted: dict[str, int] = {}
+        self.searches: list[AskServer] = []
         self.outstanding: Counter[str] = Counter()
         self.sold: dict[str, Stored] = {}
 
@@ -162,9 +169,16 @@ class AnyOrder(RuleBasedStateMachine):
                 self.granted[hold.id] = max(hold.points, self.granted.get(hold.id, 0))
             self.take(HoldAnswered(hold, granted, None if granted else most))
 
-    @rule(live=st.booleans())
-    def server(self, live: bool) -> None:
-        self.context = replace(self.context, live=live)
+    @rule(asked=st.booleans(), known=st.booleans(), late=st.booleans())
+    def answer_search(self, asked: bool, known: bool, late: bool) -> None:
+        if self.searches:
+            key = self.searches.pop(-1 if late else 0).key
+            told = Told(key, None, MemberState(balance=300), Included(epoch="e", seq=0))
+            self.take(Searched(key, asked, told if asked and known else None))
+
+    @rule(live=st.booleans(), may_search=st.booleans())
+    def server(self, live: bool, may_search: bool) -> None:
+        self.context = replace(self.context, live=live, may_search=may_search)
 
     # the machinery
 
@@ -187,9 +201,7 @@ class AnyOrder(RuleBasedStateMachine):
     def note(self, effect: object) -> None:
         if isinstance(effect, FindMember | FindSale | Commit):
             self.pending.append(effect)
-        if isinstance(effect, HoldPoints):
-            self.asked_to_hold.append(effect)
-            assert effect.hold.points > 0
+        self.note_question(effect)
         if isinstance(effect, FindMember):
             self.looked_up.add(effect.card)
         if isinstance(effect, Commit):
@@ -202,7 +214,15 @@ class AnyOrder(RuleBasedStateMachine):
         if isinstance(effect, Respond) and isinstance(effect.answer, SaleAnswer):
             assert effect.answer.sold.sale_id == self.calls[id(effect.reply)], "told of another sale"
 
+    def note_question(self, effect: object) -> None:
+        if isinstance(effect, HoldPoints):
+            self.asked_to_hold.append(effect)
+            assert effect.hold.points > 0
+        if isinstance(effect, AskServer):
+            self.searches.append(effect)
+
     def note_commit(self, effect: Commit) -> None:
+        assert "79123456789" not in repr(effect), "a telephone in the sale"
         assert effect.sale_id in self.quotes, "sold what was never quoted"
         assert effect.sale.quote.pay >= 0
         if not effect.sale.offline:
@@ -222,7 +242,8 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def everybody_is_answered_unless_something_is_under_way(self) -> None:
         if not self.state.busy:
-            assert all(self.answers[id(reply)] == 1 for reply in self.asked)
+            waits = self.state.asking.reply if self.state.asking else None
+            assert all(self.answers[id(reply)] == 1 for reply in self.asked if reply is not waits)
             assert not self.state.waiting
 
     @invariant()

@@ -49,7 +49,7 @@ def shown_on_the_phone(desk: Desk, seconds: int = 0, card: str = CARD) -> str:
         ("9800000000007", "code_refund"),
         ("t=20200923T0940&s=911.00&fn=9289000100597234&i=57908&fp=1791342888&n=1", "code_receipt"),
         ("t=20200923T0940&s=911.00&fn=9289000100597234&i=57908&fp=1791342888", "code_receipt"),
-        ("tel:+79123456789", "code_phone"),
+        ("tel:+79123456789", "phone_not_asked"),
         ("2900000000118", "code_misread"),
         ("4111111111111111", "code_payment_card"),
         ("W:1:59:000000", "code_wrong"),
@@ -150,9 +150,9 @@ def test_a_used_code_is_remembered_over_idleness_and_forgotten_when_it_is_stale(
 @pytest.mark.parametrize(
     ("typed", "key"),
     [
-        ("8 (912) 345-67-89", "code_phone"),
-        ("79123456789", "code_phone"),
-        ("375291234567", "code_phone"),
+        ("8 (912) 345-67-89", "phone_not_asked"),
+        ("79123456789", "phone_not_asked"),
+        ("375291234567", "phone_not_asked"),
         ("hello", "not_loyalty"),
     ],
 )

@@ -98,7 +98,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         who: list[Identity | None] = [claimed(central, url)]
         live = Live(lambda device: Client(url, CLOCK, make_session(), device, timeouts=TIMEOUTS), lambda: who[0], CLOCK)
         stop = threading.Event()
-        thread = threading.Thread(target=live.run, args=[stop])
+        thread = threading.Thread(target=live.holds.run, args=[stop])
         thread.start()
         yield Desk(live, member, central, gate, who)
         stop.set()
@@ -151,7 +151,7 @@ def test_a_server_in_trouble_is_left_alone_for_a_while(desk: Desk, status: int, 
     before = CLOCK.monotonic()
     assert desk.hold("a", 1) == NO_ANSWER
     assert not desk.live.well
-    assert desk.live._rests_until == pytest.approx(before + rest, abs=2.0)
+    assert desk.live.holds._rests_until == pytest.approx(before + rest, abs=2.0)
 
 
 class Slow:
@@ -219,7 +219,7 @@ def start() -> Iterator[Callable[[Live], None]]:
     stop, threads = threading.Event(), []
 
     def begin(live: Live) -> None:
-        threads.append(threading.Thread(target=live.run, args=[stop]))
+        threads.append(threading.Thread(target=live.holds.run, args=[stop]))
         threads[-1].start()
 
     yield begin
