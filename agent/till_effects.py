@@ -93,7 +93,7 @@ class Live(Protocol):
         ...
 
     def hold(self, name: str, wish: HoldRequest, answer: Callable[[HoldAnswer], None], /) -> None:
-        """Reserve points; the answer comes in another thread."""
+        """Reserve points and coupons; the answer comes in another thread."""
         ...
 
     def release(self, name: str, /) -> None:
@@ -220,8 +220,8 @@ class Effects:
 
     def _hold(self, effect: HoldPoints) -> None:
         hold = effect.hold
-        wish = HoldRequest(member=hold.member, till=self._till, points=hold.points)
-        self._live.hold(hold.id, wish, lambda said: self._inbox.put_answer(HoldAnswered(hold, said.granted, said.most)))
+        wish = HoldRequest(member=hold.member, till=self._till, points=hold.points, coupons=hold.coupons)
+        self._live.hold(hold.id, wish, lambda said: self._inbox.put_answer(HoldAnswered(hold, *said)))
 
     def _store_enrolment(self, effect: StoreEnrolment) -> None:
         body = Enrolment(till=self._till, token=effect.token)

@@ -277,6 +277,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     server_time: datetime | None = None  # 401 clock
     retry_after: int | None = None  # 429: seconds, as in Retry-After
     most: int | None = None  # 409 points_short: so many can be held
+    coupons: tuple[str, ...] = ()  # 409 coupon_not_free: those that cannot be held
     left: int | None = None  # 422 code_wrong: tries that are left
 
 

@@ -60,7 +60,7 @@ def put_hold(connection: Connection, device: Device, name: str, wish: HoldReques
     stays as it was.
 
     Raises Refused `malformed`, `member_unknown`, `hold_over`, `points_short` (with the most that can be held) or
-    `coupon_not_free`.
+    `coupon_not_free` (with those that cannot).
     """
     _check(name, wish)
     member = members.lock(connection, [wish.member]).get(wish.member)
@@ -143,8 +143,9 @@ def _decide(wish: HoldRequest, state: MemberState, others: Iterable[Held], now: 
     if wish.points > most:
         raise refuse("points_short", most=most)
     free = set(state.coupons).difference(*(each.coupons for each in others))
-    if not free.issuperset(wish.coupons):
-        raise refuse("coupon_not_free")
+    taken = tuple(code for code in wish.coupons if code not in free)
+    if taken:
+        raise refuse("coupon_not_free", coupons=taken)
 
 
 def _write(connection: Connection, device: Device, name: str, wish: HoldRequest, now: datetime, *, new: bool) -> None:

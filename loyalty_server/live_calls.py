@@ -82,7 +82,7 @@ class LiveCalls:
     def _hold(self, device: Device, name: str, wish: HoldRequest) -> Hold:
         server, now = self._server, self._server.clock.now()
         with server.database.writing() as connection:
-            if redemption_stopped(connection, device):
+            if wish.points and redemption_stopped(connection, device):
                 raise refuse("redemption_stopped")
             granted = put_hold(connection, device, name, wish, now)
         self._sweep(now)

@@ -106,6 +106,7 @@ class More(TypedDict, total=False):
     retry_after: int
     left: int
     most: int
+    coupons: tuple[str, ...]
 
 
 def problem(code: str, detail: str = "", **more: Unpack[More]) -> Problem:

@@ -195,12 +195,11 @@ def _requote(state: State, context: Context) -> State:
         return state
     same_card = old.attached is not None and state.attached is not None and old.attached.card == state.attached.card
     answered = state.previous or old
-    if same_card and old.hold is not None:
-        made = make_offer(context, programme, old.basket, old.quote.redeemed, state.attached, None, old.hold)
-    else:
-        made = make_offer(context, programme, old.basket, old.redeem if same_card else 0, state.attached, None)
+    hold, taken, redeem = (old.hold, old.taken, old.redeem) if same_card else (None, (), 0)
+    redeem = old.quote.redeemed if hold else redeem
+    made = make_offer(context, programme, old.basket, redeem, state.attached, None, hold, taken)
     if isinstance(made, Refusal):
-        made = make_offer(context, programme, old.basket, 0, state.attached, None)
+        made = make_offer(context, programme, old.basket, 0, state.attached, None, taken=taken)
     if isinstance(made, Refusal):
         return replace(state, offer=None, previous=answered)
     if _money(made) == _money(answered):

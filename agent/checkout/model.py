@@ -68,11 +68,12 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Points that the server keeps for this receipt, or is asked to keep."""
+    """Points and coupons that the server keeps for this receipt, or is asked to keep."""
 
     id: str
     member: str
     points: int
+    coupons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Offer:
     store: str = ""
     offline: bool = True  # what may be paid with points follows the offline policy
     hold: Held | None = None
+    taken: tuple[str, ...] = ()  # coupons of the member that the server keeps for another receipt, so not for this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +134,12 @@ class Storing:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """The server is asked to hold the points of `offer`, until that tick at most. `again`: after a first no."""
+    """The server is asked to hold points and coupons of `offer`, until that tick at most."""
 
     call: PutBasket
     offer: Offer
     until: float
-    again: bool = False
+    most: int | None = None  # points that the server would hold, where it has said so
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +228,14 @@ class NotStored:
 
 @dataclass(frozen=True, slots=True)
 class HoldAnswered:
-    """The answer to HoldPoints. Not granted, `most` is what the server would hold; None = it has not answered."""
+    """The answer to HoldPoints. Not granted, `most` is what the server would hold, or `taken` which coupons it would not;
+    neither = it has not answered.
+    """
 
     hold: Held
     granted: bool
     most: int | None = None
+    taken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

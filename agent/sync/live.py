@@ -36,10 +36,11 @@ AnswerT = TypeVar("AnswerT")
 
 
 class HoldAnswer(NamedTuple):
-    """Granted or not; `most` is what the server would hold, None where it has not said so."""
+    """Granted or not; `most` is what the server would hold, None where it has not said so, `taken` coupons that it would not."""
 
     granted: bool
     most: int | None = None
+    taken: tuple[str, ...] = ()
 
 
 NO_ANSWER = HoldAnswer(False)
@@ -147,7 +148,7 @@ class Live:
         return self.searches.well
 
     def hold(self, name: str, wish: HoldRequest, answer: Callable[[HoldAnswer], None]) -> None:
-        """Reserve points, or others instead of those that were reserved under this name."""
+        """Reserve points and coupons, or others instead of those that were reserved under this name."""
         self.holds.put(lambda server: _hold(server, name, wish), answer, NO_ANSWER)
 
     def release(self, name: str) -> None:
@@ -163,8 +164,9 @@ def _hold(server: Server, name: str, wish: HoldRequest) -> HoldAnswer:
     try:
         server.hold(name, wish)
     except ServerRejected as refused:
-        log.info("hold refused code=%s", refused.problem.code)
-        return NOTHING if refused.problem.code == "redemption_stopped" else HoldAnswer(False, refused.problem.most)
+        problem = refused.problem
+        log.info("hold refused code=%s", problem.code)
+        return NOTHING if problem.code == "redemption_stopped" else HoldAnswer(False, problem.most, problem.coupons)
     return HoldAnswer(True)
 
 

@@ -36,13 +36,14 @@ def test_a_person_stops_and_allows_it_beside_the_running_server(
     def stopped() -> list[bool]:
         return ["stop_redemption" in commands(till) for till in (one, two, other)]
 
-    def hold(till: Till) -> requests.Response:
-        return till.ask("PUT", f"/v1/holds/{uuid.uuid4()}", json={"member": member, "till": "1", "points": 10})
+    def hold(till: Till, points: int = 10) -> requests.Response:
+        return till.ask("PUT", f"/v1/holds/{uuid.uuid4()}", json={"member": member, "till": "1", "points": points})
 
     assert stopped() == [False, False, False]
     assert shell("device", "stop-redemption", one.me.device) == f"redemption=stopped device={one.me.device}\n"
     assert stopped() == [True, False, False]
     assert problem_of(hold(one)).code == "redemption_stopped"
+    assert hold(one, 0).status_code == 200, "coupons may be kept"
     assert hold(two).status_code == 200
     assert shell("device", "stop-redemption", "--store", "S1") == "redemption=stopped store=S1\n"
     assert stopped() == [True, True, False]

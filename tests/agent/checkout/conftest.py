@@ -40,6 +40,10 @@ name = { ru = "Серебряный", en = "Silver" }
 earn_rate_bp = 300
 discount_bp = 500
 any_of = [ { counter = "purchases", period = "lifetime", at_least = 5 } ]
+[[offer]]
+id = "latte"
+when = { coupon = "LATTE-7" }
+give = { discount = 100 }
 """
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)

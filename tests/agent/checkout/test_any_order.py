@@ -113,7 +113,7 @@ class AnyOrder(RuleBasedStateMachine):
         asked = self.pending.pop(data.draw(st.integers(0, len(self.pending) - 1)))
         if isinstance(asked, FindMember):
             self.found.add(asked.card if known else None)
-            state = MemberState(balance=300, as_of=self.context.now)
+            state = MemberState(balance=300, coupons=data.draw(COUPONS), as_of=self.context.now)
             self.take(MemberFound(asked.card, Known(asked.card, None, state) if known else None))
         elif isinstance(asked, FindSale):
             self.take(self.sold.get(asked.sale_id, NotStored(asked.sale_id, "quote_unknown")))
@@ -161,13 +161,17 @@ class AnyOrder(RuleBasedStateMachine):
         self.context = replace(self.context, programme=self.whole.programme if programme else None)
         self.take(Refreshed())
 
-    @rule(granted=st.booleans(), most=st.one_of(st.none(), st.integers(0, 300)), late=st.booleans())
-    def answer_hold(self, granted: bool, most: int | None, late: bool) -> None:
+    @rule(
+        granted=st.booleans(), most=st.one_of(st.none(), st.integers(0, 300)), taken=st.booleans(), late=st.booleans()
+    )
+    def answer_hold(self, granted: bool, most: int | None, taken: bool, late: bool) -> None:
         if self.asked_to_hold:
             hold = self.asked_to_hold.pop(-1 if late else 0).hold
             if granted:
                 self.granted[hold.id] = max(hold.points, self.granted.get(hold.id, 0))
-            self.take(HoldAnswered(hold, granted, None if granted else most))
+                self.take(HoldAnswered(hold, True))
+            else:
+                self.take(HoldAnswered(hold, False, most, hold.coupons if taken else ()))
 
     @rule(asked=st.booleans(), known=st.booleans(), late=st.booleans())
     def answer_search(self, asked: bool, known: bool, late: bool) -> None:
@@ -217,7 +221,7 @@ class AnyOrder(RuleBasedStateMachine):
     def note_question(self, effect: object) -> None:
         if isinstance(effect, HoldPoints):
             self.asked_to_hold.append(effect)
-            assert effect.hold.points > 0
+            assert effect.hold.points > 0 or effect.hold.coupons
         if isinstance(effect, AskServer):
             self.searches.append(effect)
 
@@ -225,7 +229,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert "79123456789" not in repr(effect), "a telephone in the sale"
         assert effect.sale_id in self.quotes, "sold what was never quoted"
         assert effect.sale.quote.pay >= 0
-        if not effect.sale.offline:
+        if not effect.sale.offline and effect.sale.quote.redeemed:
             assert effect.sale.hold is not None
             assert effect.sale.quote.redeemed <= self.granted[effect.sale.hold]
         self.outstanding[effect.sale_id] += 1
@@ -261,6 +265,7 @@ class AnyOrder(RuleBasedStateMachine):
                 assert self.outstanding[offer.id] == 0
 
 
+COUPONS = st.sampled_from([(), ("LATTE-7",)])
 PRINTS = st.sampled_from(["agent", "pos", "none"])
 CONTEXT: list[Context] = []
 

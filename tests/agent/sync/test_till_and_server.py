@@ -1,4 +1,6 @@
-"""A till asks the real server who somebody is: answered, refused, late or not at all, and nothing else waits for it."""
+"""A till and the real server while a customer waits: who somebody is, and whose coupon it is. Answered, refused, late or not
+at all: a search delays nothing else, and a coupon is good once.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ from agent.identity import Identity
 from agent.messages import Answer, CommitSale, Identify, PosCall, PutBasket, Scanned
 from agent.status import Status
 from agent.sync import Client, Live, make_session
-from agent.sync.live import REST, TIMEOUTS
+from agent.sync.live import REST, TIMEOUTS, HoldAnswer
 from agent.till import Facts, Till, TillSettings
 from agent.till_effects import Claim
 from agent.token_source import TokenKey
@@ -30,8 +32,8 @@ from agent.views import ReceiptRef, ScanSeen, View
 from loyalty import programme
 from loyalty.codes import CodeRules, Rule, ident
 from loyalty.quote import Basket, Line, MemberState
-from loyalty.wire import ChangesPage, ClaimRequest, Included, MemberChange, Sale
-from loyalty_server import setup
+from loyalty.wire import ChangesPage, ClaimRequest, HoldRequest, Included, MemberChange, Sale
+from loyalty_server import members, setup
 from offline_queue import BeginEpoch, Queue, Reader, Replica, ReplicaWriter
 from tests.rig.sync_world import Central, VirtualClock, furnish
 
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 CLOCK = SystemClock()
 WAIT = 10.0
 REGULAR, AWAY, STRANGER, PHONE = "2900000000117", "2900000000216", "2900000000414", "+79161234567"
+COUPON = "LATTE-7"
 RULES = programme.load(
     """
 [programme]
@@ -55,6 +58,10 @@ rate_bp = 100
 [redeem]
 cap_bp = 5000
 offline = { policy = "none" }
+[[offer]]
+id = "latte"
+when = { coupon = "LATTE-7", bought = { skus = ["latte"] } }
+give = { discount = 10000 }
 """,
     "toml",
 )
@@ -120,6 +127,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         now = datetime.now(UTC)
         with central.database.writing() as tx:
             regular = setup.add_known_member(tx, REGULAR, 500, None, None, now)
+            members.write(tx, [(regular, members.Member(MemberState(balance=500, coupons=(COUPON,))))])
             away = setup.add_known_member(tx, AWAY, 300, PHONE, "Борис", now, homes=["S2"])
         private = identity.new_key()
         with closing(Client(url, CLOCK, make_session())) as client:
@@ -161,7 +169,7 @@ class Desk:
 
     def replica(self, who: Identity) -> object:
         replica = Replica(self.folder / "members.db")
-        state = MemberState(balance=500, as_of=CLOCK.now())
+        state = MemberState(balance=500, coupons=(COUPON,), as_of=CLOCK.now())
         member = MemberChange(member=self.world.regular, idents=(ident(who.ident_key, REGULAR),), state=state)
         with closing(ReplicaWriter(replica, CLOCK.now)) as writer:
             page = ChangesPage(changes=(member,), next="c", complete=True, includes=Included(epoch=who.epoch, seq=0))
@@ -176,16 +184,22 @@ class Desk:
     def identify(self, code: str) -> Answer:
         return self.begin(lambda reply: Identify(code, reply)).result(WAIT)
 
-    def basket(self, redeem: int) -> Answer:
-        return self.begin(lambda reply: PutBasket(Basket((Line(sum=50000),)), redeem, reply)).result(WAIT)
+    def basket(self, redeem: int = 0, sku: str = "tea") -> Answer:
+        return self.begin(lambda reply: PutBasket(Basket((Line(sku=sku, sum=50000),)), redeem, reply)).result(WAIT)
 
-    def sell(self, number: str, redeem: int = 0) -> Sale:
-        quoted = self.basket(redeem)
+    def sell(self, number: str, redeem: int = 0, sku: str = "tea") -> Sale:
+        quoted = self.basket(redeem, sku)
         receipt = ReceiptRef(business_day=date(2026, 11, 20), shift="1", number=number)
         paid = quoted.quote.redeemed
         self.begin(lambda reply: CommitSale(quoted.quote_id, paid, receipt, "none", "h", reply)).result(WAIT)
         with closing(Reader(self.folder / "queue.db")) as reader:
             return msgspec.json.decode(reader.pending(10)[-1].body, type=Sale)
+
+    def hold_elsewhere(self, name: str) -> HoldAnswer:
+        answer: Future[HoldAnswer] = Future()
+        wish = HoldRequest(member=self.world.regular, till="2", points=0, coupons=(COUPON,))
+        self.live.hold(name, wish, answer.set_result)
+        return answer.result(WAIT)
 
     def scan(self, code: str) -> None:
         self.till.post(Scanned("counter", code.encode(), CLOCK.now()))
@@ -274,3 +288,15 @@ def test_points_are_held_while_a_slow_search_is_under_way(make_desk: Callable[..
     assert (asked.result(WAIT).kind, desk.view.state) == ("not_loyalty", "sold")
     until(lambda: not desk.live.may_search)
     assert desk.live.well
+
+
+def test_a_coupon_that_another_till_has_is_left_out_until_it_is_given_back(desk: Desk) -> None:
+    desk.identify(REGULAR)
+    assert desk.hold_elsewhere("other").granted
+    quoted = desk.basket(sku="latte")
+    assert (quoted.quote.coupons_used, quoted.quote.pay) == ((), 50000)
+    assert desk.view.notice["en"] == "Another till has the coupon, or it was used: sold without it."
+    desk.live.release("other")
+    sale = desk.sell("1", sku="latte")
+    assert (sale.quote.coupons_used, sale.quote.pay, sale.hold is not None) == ((COUPON,), 40000, True)
+    assert desk.hold_elsewhere("third") == HoldAnswer(False, None, (COUPON,)), "kept until the sale is booked"
