@@ -17,7 +17,7 @@ from agent.situation import Situation
 from agent.status import Status
 from agent.sync import Claimant, Client, Drain, Feed, Listeners, Live, Patience, Report, make_session
 from agent.sync.claim import note_epoch
-from agent.sync.live import TIMEOUTS
+from agent.sync.live import DEADLINE, TIMEOUTS
 from agent.sync.retry import Bell
 from agent.sync.server_clock import ServerClock
 from agent.views import Health
@@ -130,7 +130,7 @@ def make_live(server: Server, situation: Situation, clock: Clock) -> Live:
     """The connection for what customers wait for."""
 
     def connect(device: Identity) -> Client:
-        return Client(server.url, clock, make_session(), device, timeouts=TIMEOUTS)
+        return Client(server.url, clock, make_session(), device, timeouts=TIMEOUTS, deadline=DEADLINE)
 
     return Live(connect, lambda: situation.identity, clock)
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import requests
-from urllib3.exceptions import ProtocolError
+from urllib3.exceptions import HTTPError, ProtocolError
 
 from agent.clock import Clock
 from agent.identity import Identity, public_key
@@ -72,6 +72,7 @@ class Client:
         identity: Identity | None = None,
         server_clock: ServerClock | None = None,
         timeouts: tuple[float, float] = TIMEOUTS,
+        deadline: float = DEADLINE,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._host = _host(base_url)
@@ -79,6 +80,7 @@ class Client:
         self._session = session
         self._identity = identity
         self._timeouts = timeouts
+        self._deadline = deadline
         self.server_clock = server_clock or ServerClock(clock)
         """The server's time, as far as it is known."""
 
@@ -193,14 +195,14 @@ class Client:
         except requests.exceptions.SSLError as error:
             reason: Reason = "tls_time" if _by_time(error) else "tls"
             raise ServerUnreachable(f"the connection is not safe: {error}", reason) from error
-        except requests.exceptions.RequestException as error:
-            hung_up = any(isinstance(cause, ProtocolError) for cause in error.args)
+        except (requests.exceptions.RequestException, HTTPError) as error:
+            hung_up = any(isinstance(cause, ProtocolError) for cause in (error, *error.args))
             raise (_HungUp if hung_up else ServerUnreachable)(f"{type(error).__name__}: {error}", "network") from error
 
     def _body(self, response: requests.Response) -> bytes:
-        deadline = self._clock.monotonic() + DEADLINE
+        deadline = self._clock.monotonic() + self._deadline
         body = bytearray()
-        for chunk in response.iter_content(_CHUNK):
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):  # what is there: `read` waits for all of it
             body += chunk
             if len(body) > LARGEST_REPLY or self._clock.monotonic() > deadline:
                 raise ServerUnreachable(f"a reply without end: {len(body)} bytes so far", "reply")

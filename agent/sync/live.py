@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 TIMEOUTS = (1.0, 0.8)
 """Seconds to connect, and of silence while reading."""
+DEADLINE = 0.8
+"""Seconds that the body of a reply may take in all."""
 TOO_LATE = 0.8
 """Seconds after which a call that has not begun is not worth making any more."""
 REST = 30.0

@@ -184,6 +184,33 @@ def test_a_reply_without_end_is_cut_off(endless: str, identity: Identity, clock:
 
 
 @pytest.fixture
+def dripping() -> Iterator[str]:
+    """A body of which one byte has come, and the next ones come often enough that the silence between is never long."""
+    left = threading.Event()
+
+    def drip(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", "1000")
+        request.end_headers()
+        for _ in range(1000):
+            request.wfile.write(b" ")
+            if left.wait(0.02):
+                return
+
+    for url in serve(drip):
+        yield url
+        left.set()
+
+
+def test_a_reply_that_drips_is_cut_off_in_time(dripping: str, identity: Identity, clock: SystemClock) -> None:
+    with closing(Client(dripping, clock, make_session(), identity, deadline=0.2)) as client:
+        before = clock.monotonic()
+        with pytest.raises(ServerUnreachable, match="without end"):
+            client.changes(None)
+    assert clock.monotonic() - before < 10.0, "the whole would take 20 s"
+
+
+@pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """A certificate that nobody but its maker believes, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
