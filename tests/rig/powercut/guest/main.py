@@ -50,7 +50,9 @@ def open_shop(name: str, port: IO[bytes]) -> scene.Shop:
     queue.submit(BeginEpoch(scene.DEVICE, scene.EPOCH)).result(scene.WAIT)
     say = speaker(name, port)
     say(claimed=scene.EPOCH)
-    return scene.Shop(queue, folder / "queue.db", say)
+    shop = scene.Shop(queue, folder / "queue.db", say)
+    shop.rest()  # so that the control can open its file, too, and only its sales are at stake
+    return shop
 
 
 def speaker(name: str, port: IO[bytes]) -> scene.Say:
