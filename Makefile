@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python -P
 # On two cores: the programme's core computes all the time, everything else waits for half of it.
 PYTEST := $(BIN)/pytest --dist loadgroup
+# Many containers set this. The tests start hundreds of processes, and each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: venv demo test test-full check bench bench-server bench-large soak test-service test-usb test-powercut pictures lock clean
 
