@@ -12,6 +12,7 @@ from random import Random
 from typing import Literal
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,8 @@ from loyalty.member import apply
 from loyalty.programme import Programme, load
 from loyalty.quote import Basket, Counters, Line, MemberState, Quote, Refusal
 from loyalty.wire import ReceiptId, Sale
+
+pytestmark = pytest.mark.no_cover  # traced, they take twice as long and reach no line that others do not
 
 NOON = datetime(2026, 12, 12, 9, 0, tzinfo=UTC)
 HEAD = """

@@ -16,6 +16,8 @@ from . import worlds
 from .answers import answer, ask, numbers
 from .worlds import seeded
 
+pytestmark = pytest.mark.no_cover  # traced, they take twice as long and reach no line that others do not
+
 Json = dict[str, Any]
 SEEDS = st.integers(0, 2**48)
 MANY = settings(max_examples=300, deadline=None)
