@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -P
-# On two cores: the programme's core computes all the time, everything else waits for half of it.
-PYTEST := $(BIN)/pytest --dist loadgroup
+# On two cores: the programme's core computes all the time, everything else waits for half of it (tests/schedule.py).
+COMPUTING := $(BIN)/pytest -n 2 --dist worksteal
+WAITING := $(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
 # Many containers set this. The tests start hundreds of processes, and each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -31,13 +32,13 @@ check: venv
 
 test: check
 	tests/rig/debian.sh chromium cups-client cups-daemon curl fonts-dejavu-core postgresql shellcheck strace systemd
-	$(PYTEST) -n 2 tests/loyalty --cov
-	$(PYTEST) -n 3 --ignore tests/loyalty
+	$(COMPUTING) tests/loyalty --cov
+	$(WAITING) --ignore tests/loyalty
 
 test-full: check
 	tests/rig/debian.sh chromium cups-client cups-daemon curl fonts-dejavu-core postgresql shellcheck strace systemd
-	$(PYTEST) -n 2 --full tests/loyalty --cov
-	$(PYTEST) -n 3 --full --ignore tests/loyalty
+	$(COMPUTING) --full tests/loyalty --cov
+	$(WAITING) --full --ignore tests/loyalty
 
 bench: venv
 	tests/rig/debian.sh chromium

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
 
 from .rig.cups import cups as cups
 from .rig.postgresql import postgresql as postgresql
+from .schedule import Schedule, mix
 
 CHROMIUM = Path("/usr/bin/chromium")
 
@@ -23,7 +25,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=60, help="how often the chaos test kills agent or server (make soak)")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedule | None:
+    return Schedule(config, log) if config.getoption("dist") == "loadscope" else None
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items[:] = mix(items)
     if not config.getoption("--full"):
         left_out = pytest.mark.skip(reason="needs --full (make test-full)")
         for item in items:

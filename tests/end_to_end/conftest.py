@@ -18,13 +18,6 @@ import pytest
 TILLMATE = str(Path(sys.executable).with_name("tillmate"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One shop at a time: two that start at the same moment would choose the same port."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("shop"))
-
-
 class Demo:
     """A running `tillmate demo`."""
 
