@@ -46,6 +46,7 @@ class PostgreSql:
         self._user = unprivileged()
         self._made = 0
         self._server: subprocess.Popen[bytes] | None = None
+        self._owner: psycopg.Connection[tuple[object, ...]] | None = None
         self.folder = Path(tempfile.mkdtemp(prefix="tillmate-pg-", dir=beside or place()))
         if self._user is not None:
             shutil.chown(self.folder, self._user)
@@ -76,6 +77,7 @@ class PostgreSql:
 
     def kill(self) -> None:
         """kill -9 for all of its processes at once."""
+        self._hang_up()
         for process in [self.pid, *self._children()]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
@@ -83,6 +85,7 @@ class PostgreSql:
 
     def stop(self) -> None:
         """Stop it and leave nothing behind."""
+        self._hang_up()
         if self._server is not None and self._server.poll() is None:
             self._server.send_signal(signal.SIGINT)
             self._wait()
@@ -113,10 +116,11 @@ class PostgreSql:
         """The address of a database."""
         return f"postgresql://tillmate@/{name}?host={self.folder}"
 
-    def sql(self, statement: str, database: str = "postgres") -> None:
-        """Run a statement as the owner of all."""
-        with psycopg.connect(self.url(database), autocommit=True) as connection:
-            connection.execute(statement.encode())
+    def sql(self, statement: str) -> None:
+        """Run a statement as the owner of all, on one connection: to begin another takes as long as to copy a database."""
+        if self._owner is None:
+            self._owner = psycopg.connect(self.url("postgres"), autocommit=True)
+        self._owner.execute(statement.encode())
 
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")[-2000:]
@@ -150,6 +154,11 @@ class PostgreSql:
             self.sql("SELECT 1")
             return True
         return False
+
+    def _hang_up(self) -> None:
+        if self._owner is not None:
+            self._owner.close()
+            self._owner = None
 
     def _wait(self) -> None:
         assert self._server is not None
