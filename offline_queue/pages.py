@@ -1,8 +1,9 @@
 """Looking for our rows in the pages of a file that SQLite cannot open any more.
 
 A leaf page of a table says what lies on it, so the rows on every sound page can be read without the pages that lead to them:
-the first page, the schema, the inner pages. Pages of the log count as well. A page that has been given up may still show
-rows that were deleted; they are told by their number, and the server knows them as delivered.
+the first page, the schema, the inner pages. Pages of the log count as well; behind those of its present round lie older ones
+(with another salt), which the file has had since. A page that has been given up may still show rows that were deleted; they
+are told by their number, and the server knows them as delivered.
 
 The format: sqlite.org/fileformat2.html, sections 1.6, 2.1 and 4.
 """
@@ -13,6 +14,7 @@ import mmap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import filterfalse
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,6 +22,7 @@ PAGE: Final = 4096
 _LEAF: Final = 0x0D
 _FRAME: Final = 24
 _LOG_HEADER: Final = 32
+_SALT: Final = 8
 _MOST_LOCAL: Final = PAGE - 35
 _LEAST_LOCAL: Final = (PAGE - 12) * 32 // 255 - 23
 _LONGEST: Final = 16 << 20
@@ -85,9 +88,15 @@ def find_rows(path: Path) -> LostTables:
                 raise ValueError("no such page")
             return content[(number - 1) * PAGE : number * PAGE]
 
+        def is_old(start: int) -> bool:
+            return log[start + _SALT - _FRAME : start + 2 * _SALT - _FRAME] != log[2 * _SALT : 3 * _SALT]
+
+        frames = range(_LOG_HEADER + _FRAME, len(log) - PAGE + 1, _FRAME + PAGE)
+        for start in filter(is_old, frames):  # the oldest first: what is found later counts
+            _take(found, log[start : start + PAGE], 0, page_of)
         for number in range(1, len(content) // PAGE + 1):
             _take(found, page_of(number), 100 if number == 1 else 0, page_of)
-        for start in range(_LOG_HEADER + _FRAME, len(log) - PAGE + 1, _FRAME + PAGE):
+        for start in filterfalse(is_old, frames):
             _take(found, log[start : start + PAGE], 0, page_of)
     return found
 

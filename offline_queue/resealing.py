@@ -55,6 +55,7 @@ class SealSlice:
         if self.begin.table + 1 < len(TABLES):
             return Sealing(self.begin.table + 1, _LOWEST)
         transaction.run("UPDATE queue_state SET sealed_by = ?", (present,))
+        transaction.cut_log = True
         return None
 
 

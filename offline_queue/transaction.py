@@ -44,6 +44,8 @@ class Transaction:
     """Printers that get a new job by this transaction."""
     known: QueueState | None = None
     """Where the queue stands, as far as that needs no look."""
+    cut_log: bool = False
+    """What was in the file before shall not stay in its log either."""
     _grown: bool = False
 
     def one(self, statement: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:

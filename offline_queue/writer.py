@@ -82,6 +82,7 @@ class Queue:
         self._gate = threading.Lock()
         self._closed = False
         self._untidy = 0  # commits since the log was moved
+        self._cut_log = False
         self._full = not ballast.begin()
         self._crowd = False  # the last group was one of several
         self._turns = 0
@@ -180,7 +181,7 @@ class Queue:
                 group = self._take()
                 if group:
                     self._write(group)
-                elif self._untidy >= _TIDY_AFTER and not self._full:
+                elif (self._untidy >= _TIDY_AFTER or self._cut_log) and not self._full:
                     self._tidy()
                 self._look_for_room()
         finally:
@@ -236,6 +237,7 @@ class Queue:
             self._judge(group, error)
             return
         self._untidy += 1
+        self._cut_log |= transaction.cut_log
         self._failures = 0
         for request, result in zip(group, results, strict=True):
             request.outcome.succeed(result)
@@ -324,12 +326,16 @@ class Queue:
 
         It keeps its length, because to make a file longer costs a commit a second write of the file system; it is not moved
         after each sale, because the first commit in a log that begins again syncs twice; and a reader is not waited for.
+        Only where something must not stay in it, it is cut.
         """
+        mode = "TRUNCATE" if self._cut_log else "PASSIVE"
         try:
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            (busy, *_) = self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+            self._cut_log &= bool(busy)
         except sqlite3.DatabaseError as error:
             if store.disk_failed(error):
                 self._reopen(error)
+                self._cut_log = False  # that has been done on the way
             elif not isinstance(store.meaning(error, self._path), QueueFull) or not self._make_way():
                 raise store.meaning(error, self._path) from error
         self._untidy = 0

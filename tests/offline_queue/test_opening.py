@@ -33,6 +33,7 @@ from offline_queue import (
     open_queue,
 )
 from offline_queue.opening import damaged_files
+from offline_queue.pages import find_rows
 
 if TYPE_CHECKING:
     from tests.offline_queue.conftest import FixedClock, Running, Told
@@ -330,6 +331,22 @@ def test_the_first_row_of_a_later_epoch_is_taken_over_like_any_other(
         look_after(run, keys)
         kinds = [row.kind for row in run.reader.rows(1, 1000)]
         assert kinds == ["sale"] * 203
+
+
+def test_what_is_left_in_the_log_from_its_last_round_does_not_count_against_the_file(
+    path: Path, clock: FixedClock, start: Start, keys: Keyring
+) -> None:
+    with start(path, clock, keys=keys) as run:
+        run.sell(1, 20)
+        for number in range(1, 11):
+            run.queue.submit(SettleRows("epoch-1", number, ())).result(WAIT)
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[0] == 0
+        run.queue.submit(SettleRows("epoch-1", 20, ())).result(WAIT)
+        epoch = run.queue.submit(NewEpoch("fork")).result(WAIT)
+        found = find_rows(path)
+    assert found.state is not None
+    assert (found.state.epoch, found.state.watermark, found.state.base) == (epoch, 20, 20)
 
 
 def test_a_kill_in_the_middle_of_a_salvage_goes_on_with_it(

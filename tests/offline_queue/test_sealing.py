@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -102,6 +104,10 @@ def test_a_plain_file_is_sealed_while_it_is_used(
         other = CommitSale(**{**vars(make_commit(8, "m-secret")), "sale_id": "other"})
         assert run.queue.submit(other).result(WAIT) == Conflict("receipt_conflict")
         assert run.reader.job(1).document == b'{"elements":[]}'
+        until, pause = time.monotonic() + WAIT, threading.Event()
+        while found_in(path) and time.monotonic() < until:
+            pause.wait(0.02)
+        assert found_in(path) == set()  # nor in the log, while the till sells on
     assert found_in(path) == set()
     with closing(sqlite3.connect(path)) as connection:
         for table in ("outbox", "sales", "print_jobs"):
