@@ -336,7 +336,9 @@ class Queue:
             if store.disk_failed(error):
                 self._reopen(error)
                 self._cut_log = False  # that has been done on the way
-            elif not isinstance(store.meaning(error, self._path), QueueFull) or not self._make_way():
+            elif isinstance(store.meaning(error, self._path), QueueFull):
+                self._make_way()  # without a ballast the log takes what it has room for, and then commits are refused
+            else:
                 raise store.meaning(error, self._path) from error
         self._untidy = 0
 

@@ -177,9 +177,11 @@ def fill(path: Path) -> None:
 class FullDisk:
     """A till on that disk."""
 
-    def __init__(self, folder: Path, clock: FixedClock, make_commit: Callable[..., CommitSale]) -> None:
+    def __init__(
+        self, folder: Path, clock: FixedClock, make_commit: Callable[..., CommitSale], ballast: int = 2 * MIB
+    ) -> None:
         self.path, self._make_commit = folder / "queue.db", make_commit
-        self.queue = Queue.open(self.path, clock, ballast=2 * MIB)
+        self.queue = Queue.open(self.path, clock, ballast=ballast)
         self._stop = threading.Event()
         self._writer = threading.Thread(target=self.queue.run, args=(self._stop,))
         self._writer.start()
@@ -244,3 +246,21 @@ def test_a_disk_filled_to_the_last_byte(
     finally:
         till.close()
     Queue.open(till.path, clock, EPOCH).close()
+
+
+def test_a_full_disk_without_a_ballast_refuses_sales_until_there_is_room(
+    small_disk: Path, clock: FixedClock, make_commit: Callable[..., CommitSale]
+) -> None:
+    till = FullDisk(small_disk, clock, make_commit, ballast=0)
+    try:
+        assert not till.sell_until_refused(400)
+        fill(small_disk / "filler")
+        assert till.sell_until_refused(1000)
+        threading.Event().wait(0.5)  # the log would be moved into the file now, and does not fit
+        assert till.sell_until_refused(1000)
+        (small_disk / "filler").unlink()
+        till.sell()
+        with closing(Reader(till.path)) as reader:
+            assert reader.depth().last_seq == till.sold
+    finally:
+        till.close()
