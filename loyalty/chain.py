@@ -7,23 +7,20 @@ erased body leaves a chain that still verifies.
 
 from __future__ import annotations
 
-import struct
-from hashlib import sha256
+import hashlib
 
 GENESIS = bytes(32)
 """What the first row of an epoch follows."""
 
-_LENGTH = struct.Struct(">I").pack
-
 
 def row_hash(previous: bytes, epoch: str, seq: int, kind: str, at: str, body: bytes) -> bytes:
     """Return the 32 bytes that seal this row to the one before it."""
-    return seal(previous, epoch, seq, kind, at, sha256(body).digest())
+    return seal(previous, epoch, seq, kind, at, hashlib.sha256(body).digest())
 
 
 def seal(previous: bytes, epoch: str, seq: int, kind: str, at: str, digest: bytes) -> bytes:
     """Return the same for a body of which only the SHA-256 is at hand."""
     link = previous
-    for field in (epoch.encode(), b"%d" % seq, kind.encode(), at.encode(), digest):
-        link += _LENGTH(len(field)) + field
-    return sha256(link).digest()
+    for field in (epoch.encode(), str(seq).encode(), kind.encode(), at.encode(), digest):
+        link += len(field).to_bytes(4, "big") + field
+    return hashlib.sha256(link).digest()

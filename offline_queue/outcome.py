@@ -37,9 +37,12 @@ class Outcome(Generic[ResultT]):
     def result(self, timeout: float | None = None) -> ResultT:
         """Wait for it. Raises what the operation raised, CancelledError, and TimeoutError after so many seconds."""
         error = self.exception(timeout)
-        if error is not None:
-            raise error
-        return cast(ResultT, self._result)
+        try:
+            if error is not None:
+                raise error
+            return cast(ResultT, self._result)
+        finally:
+            del error, self  # or the error's traceback would hold on to itself
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """What `result` would raise, or None. Raises TimeoutError after so many seconds."""

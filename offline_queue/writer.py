@@ -304,6 +304,7 @@ class Queue:
         self._failures += 1
         log.error("queue disk=failed file=%s error=%s failures=%d", self._path.name, error, self._failures)
         self._connection.close()
+        self._state = None
         if self._failures > _MOST_FAILURES:
             raise store.meaning(error, self._path) from error  # type: ignore[arg-type]  # an error of SQLite: disk_failed
         self._connection = _opened(QueueFile(self._path, self._keys), self._clock, None)
