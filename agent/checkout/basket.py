@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.checkout.cards import Step, begin, notice
+from agent.checkout.holds import held
 from agent.checkout.model import (
     Context,
     Effect,
@@ -17,7 +18,6 @@ from agent.checkout.model import (
     Holding,
     HoldPoints,
     Offer,
-    ReleaseHold,
     Respond,
     State,
     TakeToken,
@@ -69,7 +69,7 @@ def on_woke(state: State, event: Woke, context: Context) -> Step:  # noqa: ARG00
 def on_cancel(state: State, event: CancelBasket, context: Context) -> Step:  # noqa: ARG001 - one shape for all handlers
     """The receipt is not going to happen; the member leaves too."""
     after = State(waiting=state.waiting, shown=state.shown, used=state.used)
-    return after, (*_let_go(state, None), Respond(event.reply, Cancelled()))
+    return after, (Respond(event.reply, Cancelled()),)
 
 
 def _ask(
@@ -92,11 +92,11 @@ def _ask(
         return state, (Respond(call.reply, refused(wish)),)
     if not wish.quote.redeemed and not wish.quote.coupons_used:
         return None
-    old, member = _held(state), attached.known.member
+    old, member = held(state), attached.known.member
     name = old.id if old and old.member == member else context.new_id
     hold = Held(name, member, wish.quote.redeemed, wish.quote.coupons_used)
     after = replace(state, holding=Holding(call, replace(wish, hold=hold), until, most))
-    return after, (*_let_go(state, hold), HoldPoints(hold))
+    return after, (HoldPoints(hold),)
 
 
 def _ask_for_less(state: State, holding: Holding, event: HoldAnswered, context: Context) -> Step:
@@ -116,10 +116,9 @@ def _asks_again(state: State, refused_hold: Held) -> bool:
 
 
 def _unanswered(state: State, holding: Holding, context: Context) -> Step:
-    """What was asked may have been granted: it is given back, and the offline policy decides."""
-    offer, hold = holding.offer, holding.offer.hold
-    after, effects = _offline(replace(state, holding=None), holding.call, offer.programme, context, offer.taken)
-    return after, (*((ReleaseHold(hold.id),) if hold else ()), *effects)
+    """The offline policy decides."""
+    offer = holding.offer
+    return _offline(replace(state, holding=None), holding.call, offer.programme, context, offer.taken)
 
 
 def _offline(
@@ -137,15 +136,4 @@ def _offered(state: State, call: PutBasket, offer: Offer, context: Context) -> S
     taken: tuple[Effect, ...] = (TakeToken(),) if offer.token and offer.token != state.token else ()
     answer = Quoted(offer.id, offer.quote, offer.quote.prompt, slip_data(offer, context))
     after = replace(state, offer=offer, previous=None, token=offer.token or state.token, idle_at=None)
-    return after, (*_let_go(state, offer.hold), *taken, Respond(call.reply, answer))
-
-
-def _held(state: State) -> Held | None:
-    """What is held for the open receipt."""
-    return next((offer.hold for offer in (state.offer, state.previous) if offer and offer.hold), None)
-
-
-def _let_go(state: State, kept: Held | None) -> tuple[Effect, ...]:
-    """Give back what is held, unless it goes on as `kept`."""
-    old = _held(state)
-    return (ReleaseHold(old.id),) if old and (kept is None or kept.id != old.id) else ()
+    return after, (*taken, Respond(call.reply, answer))

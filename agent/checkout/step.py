@@ -4,6 +4,7 @@
       a card that nobody here knows, or a telephone --> the server is asked, and nothing waits for it
       basket --> offer, asked again as often as the POS likes; a card scanned meanwhile joins or replaces the member
       points to be paid, and a server --> holding --> offer; without its word in time the offline policy decides
+      what is held and not sold is released by the step that drops its quote, whichever that is
       commit --> storing --> sold --> idle with the next basket or scan, or after a while
     news of the replica --> the attached card is looked up again, and the receipt quoted again where that changes it
 
@@ -19,6 +20,7 @@ from typing import Any
 from agent.checkout import basket, cards, sale
 from agent.checkout.asking import settle
 from agent.checkout.cards import Step
+from agent.checkout.holds import let_go
 from agent.checkout.model import (
     Again,
     Context,
@@ -52,7 +54,7 @@ def step(state: State, event: Event, context: Context) -> Step:
         return _wait(state, event)
     after, effects = _HANDLERS[type(event)](_fade(state, context), event, context)
     after, settled = settle(state, after, context)
-    effects += settled
+    effects = (*let_go(state, after, event), *effects, *settled)
     if after.waiting and not after.busy:
         effects += tuple(Again(each) for each in after.waiting)
         after = replace(after, waiting=())

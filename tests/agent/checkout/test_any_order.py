@@ -1,4 +1,6 @@
-"""Whatever comes, in whatever order: nothing raises, nobody is invented, nothing is sold twice, everybody is answered."""
+"""Whatever comes, in whatever order: nothing raises, nobody is invented, nothing is sold twice, everybody is answered,
+and no hold is left behind.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +28,7 @@ from agent.checkout import (
     NotStored,
     Recovered,
     Refreshed,
+    ReleaseHold,
     Respond,
     Searched,
     State,
@@ -35,6 +38,7 @@ from agent.checkout import (
     Woke,
     step,
 )
+from agent.checkout.model import Held
 from agent.messages import CancelBasket, CommitSale, Enrol, Identify, PutBasket, Reply, Scanned
 from agent.views import Quoted, ReceiptRef, SaleAnswer, Sold
 from loyalty.quote import Basket, Line, MemberState
@@ -69,6 +73,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.pending: list[FindMember | FindSale | Commit] = []
         self.asked_to_hold: list[HoldPoints] = []
         self.granted: dict[str, int] = {}
+        self.at_server: set[str] = set()
         self.searches: list[AskServer] = []
         self.outstanding: Counter[str] = Counter()
         self.sold: dict[str, Stored] = {}
@@ -95,6 +100,19 @@ class AnyOrder(RuleBasedStateMachine):
         call = CommitSale(quote_id, redeemed, receipt, data.draw(PRINTS), body, self.reply())
         self.calls[id(call.reply)] = quote_id
         self.take(call)
+
+    @rule(card=st.sampled_from(CARDS))
+    def pay_with_points(self, card: str) -> None:
+        """The way to a hold, which would be found too rarely step by step."""
+        self.server(live=True, may_search=False)
+        self.scan(card, partial=False)
+        if self.state.finding is None or self.state.finding.card != card:
+            return
+        self.found.add(card)
+        self.take(MemberFound(card, Known(card, None, MemberState(balance=300))))
+        self.put_basket([50000], "max")
+        if self.state.holding is not None:
+            self.answer_hold(granted=True, most=None, taken=False, late=True)
 
     @rule()
     def cancel(self) -> None:
@@ -124,9 +142,12 @@ class AnyOrder(RuleBasedStateMachine):
         self.outstanding[asked.sale_id] -= 1
         problem = data.draw(st.one_of(st.none(), st.none(), PROBLEMS))
         if problem is not None and asked.sale_id not in self.sold:
+            if problem == "sale_conflict":  # the queue has this sale, with its hold, by another body
+                self.at_server.discard(asked.sale.hold or "")
             self.take(NotStored(asked.sale_id, problem))
             return
         done = self.sold.setdefault(asked.sale_id, Stored(asked.sale_id, asked.request_hash, asked.sold, True))
+        self.at_server.discard(asked.sale.hold or "")
         self.take(done)
 
     @rule(card=st.sampled_from(CARDS))
@@ -171,7 +192,12 @@ class AnyOrder(RuleBasedStateMachine):
                 self.granted[hold.id] = max(hold.points, self.granted.get(hold.id, 0))
                 self.take(HoldAnswered(hold, True))
             else:
-                self.take(HoldAnswered(hold, False, most, hold.coupons if taken else ()))
+                self.refuse(hold, HoldAnswered(hold, False, most, hold.coupons if taken else ()))
+
+    def refuse(self, hold: Held, answer: HoldAnswered) -> None:
+        if hold.id not in self.granted and (answer.most is not None or answer.taken):
+            self.at_server.discard(hold.id)
+        self.take(answer)
 
     @rule(asked=st.booleans(), known=st.booleans(), late=st.booleans())
     def answer_search(self, asked: bool, known: bool, late: bool) -> None:
@@ -222,6 +248,9 @@ class AnyOrder(RuleBasedStateMachine):
         if isinstance(effect, HoldPoints):
             self.asked_to_hold.append(effect)
             assert effect.hold.points > 0 or effect.hold.coupons
+            self.at_server.add(effect.hold.id)
+        if isinstance(effect, ReleaseHold):
+            self.at_server.discard(effect.hold)
         if isinstance(effect, AskServer):
             self.searches.append(effect)
 
@@ -257,6 +286,13 @@ class AnyOrder(RuleBasedStateMachine):
             assert attached.card in self.looked_up
             assert attached.known is None or attached.known.member == attached.card
             assert attached.known is None or attached.card in self.found
+
+    @invariant()
+    def what_the_server_may_hold_is_needed_here(self) -> None:
+        state = self.state
+        busy = [each.offer for each in (state.holding, state.storing) if each]
+        offers = [each for each in (state.offer, state.previous, *busy) if each]
+        assert self.at_server <= {each.hold.id for each in offers if each.hold}, "neither released nor used by its sale"
 
     @invariant()
     def a_sold_quote_is_never_offered_again(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.checkout import Commit, HoldAnswered, HoldPoints, ReleaseHold, WakeAt, Woke
+from agent.checkout import Commit, HoldAnswered, HoldPoints, NotStored, Recovered, ReleaseHold, Stored, WakeAt, Woke
 from agent.checkout.basket import HOLD_WAITS
 from agent.messages import CancelBasket, CommitSale, PutBasket, Reply, Scanned
 from agent.views import Identified, Quoted
@@ -192,8 +192,9 @@ def test_a_basket_for_another_card_gives_back_what_was_held(till: Desk) -> None:
     assert till.state.offer is not None
     assert till.state.offer.quote.redeemed == 0
     second = ask(till)
-    assert (second[1].member, released(till)) == ("m2", [first[1].id])
-    assert second[1].id != first[1].id
+    assert (second[1].member, second[1].id != first[1].id) == ("m2", True)
+    told(till, second, granted=True)
+    assert released(till) == [first[1].id]
 
 
 def test_what_comes_meanwhile_waits(till: Desk) -> None:
@@ -237,3 +238,60 @@ def test_more_points_than_were_held_follow_the_offline_policy(till: Desk, commit
 
 def test_a_look_at_the_card_does_not_wait_for_a_server(till: Desk) -> None:
     assert isinstance(till.identify(OTHER_CARD), Identified)
+
+
+def stored(desk: Desk, sale: Commit, problem: str | None = None) -> None:
+    said = Stored(sale.sale_id, sale.request_hash, sale.sold, True)
+    desk.take(NotStored(sale.sale_id, problem) if problem else said)
+
+
+def test_a_sale_to_another_card_gives_back_what_was_held_for_the_first(till: Desk, commit: MakeCommit) -> None:
+    _, hold = asked = ask(till)
+    told(till, asked, granted=True)
+    till.scan(OTHER_CARD)
+    assert released(till) == [], "the quote that the register knows can still be paid"
+    assert till.state.offer is not None
+    sale = sale_of(till, commit(till.state.offer.id))
+    assert (sale.sale.member, sale.sale.hold) == ("m2", None)
+    stored(till, sale)
+    assert released(till) == [hold.id]
+
+
+def test_the_quote_that_the_register_knows_is_sold_with_its_hold(till: Desk, commit: MakeCommit) -> None:
+    _, hold = asked = ask(till)
+    quoted = told(till, asked, granted=True)
+    assert isinstance(quoted, Quoted)
+    till.scan(OTHER_CARD)
+    sale = sale_of(till, commit(quoted.quote_id, 250))
+    stored(till, sale)
+    assert (sale.sale.hold, released(till)) == (hold.id, [])
+
+
+@pytest.mark.parametrize(
+    ("problem", "given_back"), [("receipt_conflict", True), ("sale_conflict", False), ("queue_full", False)]
+)
+def test_a_receipt_that_is_known_as_another_sale_gives_back_what_was_held(
+    till: Desk, commit: MakeCommit, problem: str, given_back: bool
+) -> None:
+    """The sale of `sale_conflict` is stored already, and its hold goes with it; on a full queue the receipt stays open."""
+    _, hold = asked = ask(till)
+    quoted = told(till, asked, granted=True)
+    assert isinstance(quoted, Quoted)
+    stored(till, sale_of(till, commit(quoted.quote_id, 250)), problem)
+    assert released(till) == ([hold.id] if given_back else [])
+
+
+def test_what_was_asked_when_the_till_stumbled_is_given_back(till: Desk) -> None:
+    _, hold = ask(till)
+    till.take(Recovered())
+    assert released(till) == [hold.id]
+
+
+def test_a_receipt_that_keeps_its_quote_keeps_its_hold(till: Desk) -> None:
+    first = ask(till, 10)
+    told(till, first, granted=True)
+    refused = told(till, ask(till, 250), granted=False)
+    assert refused.code == "redeem_above_most", "more than may be paid offline"
+    assert (released(till), till.state.offer.hold) == ([], first[1])
+    till.tell(CancelBasket(Future()))
+    assert released(till) == [first[1].id]
