@@ -2,8 +2,8 @@
 
 A till makes a hold under an id of its own and may repeat every request: a reply that was lost locks nothing unknown. What
 can be held is the balance without what other live holds reserve, so holds alone never take a member below nothing. A hold
-is over when its sale is booked, when it is released, or after `LIVES`; then it stands in nobody's way, and its sale is booked
-all the same. Whoever grants a hold, ends one or books a sale has the member locked.
+is over when its sale is booked, when it is released, or `LIVES` after it was asked for last; then it stands in nobody's
+way, and its sale is booked all the same. Whoever grants a hold, ends one or books a sale has the member locked.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def unheld(connection: Connection, member: str, state: MemberState, now: datetim
 
 
 def put_hold(connection: Connection, device: Device, name: str, wish: HoldRequest, now: datetime) -> Hold:
-    """Grant the hold, or return it as it was granted before; another amount is decided anew, and if it is refused the hold
-    stays as it was.
+    """Grant the hold, or renew it: its time begins again, and what has been promised is not decided again. Another amount
+    is, and if it is refused the hold stays as it was.
 
     Raises Refused `malformed`, `member_unknown`, `hold_over`, `points_short` (with the most that can be held) or
     `coupon_not_free` (with those that cannot).
@@ -69,10 +69,9 @@ def put_hold(connection: Connection, device: Device, name: str, wish: HoldReques
     known = connection.execute(select(holds).where(*_key(device, name))).one_or_none()
     if known is not None and (known.over_at is not None or known.member != wish.member):
         raise refuse("hold_over")
-    if known is not None and _same(known, wish) and known.expires_at > now:
-        return Hold(id=name, points=known.points, coupons=wish.coupons, expires_at=known.expires_at)
-    others = [each for each in _live(connection, wish.member, now) if (each.device, each.id) != (device.id, name)]
-    _decide(wish, member.state, others, now)
+    if known is None or not _same(known, wish) or known.expires_at <= now:
+        others = [each for each in _live(connection, wish.member, now) if (each.device, each.id) != (device.id, name)]
+        _decide(wish, member.state, others, now)
     _write(connection, device, name, wish, now, new=known is None)
     return Hold(id=name, points=wish.points, coupons=wish.coupons, expires_at=now + LIVES)
 

@@ -90,10 +90,19 @@ def test_what_one_holds_another_cannot(shop: Shop, here: Counter, there: Counter
     assert shop.points(here.member) == 100, "nothing is booked"
 
 
-def test_the_same_again_is_the_same_hold(shop: Shop, here: Counter) -> None:
-    granted = here.hold("h-1", 60)
-    shop.clock.advance(minutes=1)
-    assert here.hold("h-1", 60) == granted
+def test_a_receipt_that_stays_open_renews_its_hold_with_each_quote(shop: Shop, here: Counter, there: Counter) -> None:
+    for _ in range(3):
+        assert here.hold("h-1", 60) == Hold(id="h-1", points=60, coupons=(), expires_at=shop.clock.now() + LIVES)
+        shop.clock.at += LIVES - MINUTE
+    assert there.refused("x", 41) == ("points_short", 40)
+    shop.clock.at += MINUTE
+    assert there.hold("x", 41).points == 41, "nobody has quoted the receipt for the life of a hold"
+
+
+def test_what_has_been_promised_is_not_decided_again(here: Counter, there: Counter) -> None:
+    here.hold("h-1", 60)
+    there.pay(100)
+    assert here.hold("h-1", 60).points == 60
 
 
 def test_another_amount_is_decided_anew(shop: Shop, here: Counter, there: Counter) -> None:

@@ -89,6 +89,7 @@ class Coins:
             return "hold_over"
         coins, until = self.bags.get(key, (None, now))
         if coins == points:
+            self.bags[key] = (coins, now + LIVES)
             return "held"
         self._open(key)
         if points > max(0, self.purse):

@@ -142,6 +142,16 @@ def test_the_same_receipt_keeps_its_hold(till: Desk) -> None:
     assert ask(till, 10)[1].id != first[1].id, "what was given back is over"
 
 
+def test_each_quote_of_a_receipt_that_stays_open_renews_its_hold(till: Desk) -> None:
+    first = ask(till)
+    told(till, first, granted=True)
+    till.later(14 * 60)
+    second = ask(till)
+    assert (second[1], released(till)) == (first[1], [])
+    assert told(till, second, granted=False, most=40) is None, "another receipt has got what had run out here"
+    assert [each.hold.points for each in till.of(HoldPoints)] == [40]
+
+
 def test_nobody_is_asked_where_there_is_nothing_to_hold(till: Desk) -> None:
     assert isinstance(till.basket(50000, 0), Quoted)
     assert till.of(HoldPoints) == []
