@@ -15,13 +15,14 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.checkout import Context, Event, Recovered, Refreshed, Render, State, Woke, step
 from agent.clock import Clock
 from agent.inbox import Inbox
-from agent.messages import Scanned, TillEvent
+from agent.messages import CancelBasket, Scanned, TillEvent
 from agent.problems import problem
 from agent.status import Status
 from agent.till_effects import Claim, Effects, Live, Writer
@@ -106,7 +107,7 @@ class Till:
         self._trouble.restarted()
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop`, then finish what is inside, and answer."""
+        """Work until `stop`, then finish what is inside, answer, and leave the open receipt, which gives back its hold."""
         reader = Reader(self._queue_file)
         try:
             effects = self._effects(reader)
@@ -117,6 +118,7 @@ class Till:
             end = self._clock.monotonic() + _DRAIN
             while self._turn(effects, 0.05) or (self._state.busy and self._clock.monotonic() < end):
                 pass
+            self._take(CancelBasket(Future()), effects)
         finally:
             reader.close()
 

@@ -100,13 +100,20 @@ class Lane:
             answer(without)
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop`."""
+        """Work until `stop`, then finish what is inside while the server answers: holds that are given back."""
         while not stop.is_set():
-            try:
-                make = self._calls.get(timeout=_TAKE)
-            except queue.Empty:
-                continue
-            make()
+            self._turn(_TAKE)
+        while self.well and self._turn(0.0):
+            pass
+
+    def _turn(self, timeout: float) -> bool:
+        """Make one call. False: there was none."""
+        try:
+            make = self._calls.get(timeout=timeout)
+        except queue.Empty:
+            return False
+        make()
+        return True
 
     def _make(self, call: Callable[[Server], AnswerT], without: AnswerT, until: float) -> AnswerT:
         server = self._connected()

@@ -1,4 +1,7 @@
-"""A shop of one till, one scanner and one printer: its config.toml, and the plainest programme."""
+"""A shop of one till, one scanner and one printer: its config.toml, the plainest programme, and an identity of its agent."""
+
+from agent.identity import Identity
+from loyalty.wire import Named
 
 CONFIG = """
 language = "{language}"
@@ -37,3 +40,9 @@ currency = "RUB"
 [earn]
 rate_bp = 100
 """
+
+SOMEBODY = Identity(
+    device="D1", device_number=1, store=Named("S1", "First"), tills=(), epoch="e", enrolment_url="http://localhost",
+    machine="pc", token_generation=1, private_key=b"k" * 32, programme_key=b"p" * 32, token_key=b"t" * 32,
+    ident_key=b"i" * 32,
+)  # fmt: skip

@@ -27,10 +27,10 @@ from agent.wiring import till_worker
 from loyalty import enrolment_token, programme
 from loyalty.codes import CodeRules, Rule, ident
 from loyalty.quote import Basket, Line, MemberState
-from loyalty.wire import ChangesPage, Included, MemberChange
+from loyalty.wire import ChangesPage, Hold, HoldRequest, Included, MemberChange, MemberSearch, MemberSearchReply
 from offline_queue import Replica, ReplicaWriter
 
-from .shop import PROGRAMME
+from .shop import PROGRAMME, SOMEBODY
 
 if TYPE_CHECKING:
     from conftest import Store, Threads, Until
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 CARD, STRANGER = "2900000000117", "2900000000414"
 IDENT_KEY, TOKEN_KEY = b"i" * 32, b"t" * 32
 RULES = programme.load(PROGRAMME, "toml")
+PAYING = programme.load(PROGRAMME + "[redeem]\ncap_bp = 5000\n", "toml")
 CLOCK = SystemClock()
 
 
@@ -82,12 +83,12 @@ class Desk:
     def identify(self, code: str = CARD) -> Answer:
         return self.ask(lambda reply: Identify(code, reply))
 
-    def basket(self, total: int = 50000) -> Answer:
-        return self.ask(lambda reply: PutBasket(Basket((Line(sum=total),)), 0, reply))
+    def basket(self, total: int = 50000, redeem: int = 0) -> Answer:
+        return self.ask(lambda reply: PutBasket(Basket((Line(sum=total),)), redeem, reply))
 
-    def commit(self, quote_id: str, number: str = "1", body: str = "h") -> Answer:
+    def commit(self, quote_id: str, number: str = "1", body: str = "h", redeemed: int = 0) -> Answer:
         receipt = ReceiptRef(business_day=date(2026, 11, 20), shift="1", number=number)
-        return self.ask(lambda reply: CommitSale(quote_id, 0, receipt, "agent", body, reply))
+        return self.ask(lambda reply: CommitSale(quote_id, redeemed, receipt, "agent", body, reply))
 
     def views(self) -> list[View]:
         return [data for _, event, data in self.published if event == "view" and isinstance(data, View)]
@@ -282,6 +283,41 @@ def test_a_stop_waits_a_moment_for_a_sale_that_is_being_stored(store: Store, thr
     threading.Event().wait(0.3)
     slow.set()
     assert reply.result(2).created
+
+
+class Holds:
+    """A server that grants every hold."""
+
+    def __init__(self) -> None:
+        self.open: set[str] = set()
+
+    def hold(self, name: str, wish: HoldRequest) -> Hold:
+        self.open.add(name)
+        return Hold(id=name, points=wish.points, coupons=(), expires_at=CLOCK.now())
+
+    def release(self, name: str) -> None:
+        self.open.remove(name)
+
+    def search(self, wish: MemberSearch) -> MemberSearchReply:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("sold", [False, True])
+def test_a_stop_gives_back_what_is_held_for_an_open_receipt(
+    store: Store, threads: Threads, claim: Claim, sold: bool
+) -> None:
+    server = Holds()
+    live = Live(lambda _: server, lambda: SOMEBODY, CLOCK)
+    desk = Desk(store, threads, Facts(PAYING, claim), live=live)
+    stop, lane = desk.start(), threads.start(live.holds.run)
+    desk.identify()
+    quoted = desk.basket(redeem=100)
+    assert (len(server.open), quoted.quote.redeemed) == (1, 100)
+    if sold:
+        desk.commit(quoted.quote_id, redeemed=100)
+    threads.end(stop)
+    threads.end(lane)
+    assert len(server.open) == (1 if sold else 0), "what was sold is used when the sale arrives"
 
 
 def test_a_queue_that_has_ended_is_said_so(desk: Desk) -> None:

@@ -20,11 +20,13 @@ from agent import identity
 from agent.clock import SystemClock
 from agent.identity import Identity
 from agent.sync import Client, Live, make_session
+from agent.sync.errors import ServerUnreachable
 from agent.sync.live import NO_ANSWER, NOTHING, REST, ROOM, TIMEOUTS, TOO_LATE, HoldAnswer
-from loyalty.wire import ClaimRequest, Hold, HoldRequest, Named
+from loyalty.wire import ClaimRequest, Hold, HoldRequest
 from loyalty_server import setup
 from loyalty_server.redemption import stop_redemption
 from loyalty_server.storage import tables
+from tests.agent.shop import SOMEBODY
 from tests.rig.sync_world import Central, VirtualClock, furnish
 
 CLOCK = SystemClock()
@@ -158,7 +160,7 @@ class Slow:
     """A server that answers when it is told to."""
 
     def __init__(self) -> None:
-        self.go, self.calls = threading.Event(), 0
+        self.go, self.calls, self.fails = threading.Event(), 0, False
 
     def hold(self, name: str, wish: HoldRequest) -> Hold:
         self.calls += 1
@@ -168,6 +170,8 @@ class Slow:
     def release(self, name: str) -> None:
         del name
         self.calls += 1
+        if self.fails:
+            raise ServerUnreachable("it is away", "network")
 
 
 def test_what_nobody_waits_for_any_more_is_not_asked(start: Callable[[Live], None]) -> None:
@@ -195,6 +199,18 @@ def test_without_room_the_answer_comes_at_once(start: Callable[[Live], None]) ->
     live.hold("y", WISH, answers.put)
     assert answers.get(timeout=WAIT) is not None
     assert slow.calls >= ROOM
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_at_the_stop_holds_are_still_given_back_while_the_server_answers(answers: bool) -> None:
+    slow, stop = Slow(), threading.Event()
+    slow.fails = not answers
+    live = Live(lambda _: slow, lambda: SOMEBODY, CLOCK)
+    for name in ("a", "b", "c"):
+        live.release(name)
+    stop.set()
+    live.holds.run(stop)
+    assert slow.calls == (3 if answers else 1)
 
 
 def test_a_server_that_takes_no_connection_costs_little_time(start: Callable[[Live], None]) -> None:
@@ -230,8 +246,3 @@ def start() -> Iterator[Callable[[Live], None]]:
 
 
 WISH = HoldRequest(member="m", till="1", points=1)
-SOMEBODY = Identity(
-    device="D1", device_number=1, store=Named("S1", "First"), tills=(), epoch="e", enrolment_url="http://localhost",
-    machine="pc", token_generation=1, private_key=b"k" * 32, programme_key=b"p" * 32, token_key=b"t" * 32,
-    ident_key=b"i" * 32,
-)  # fmt: skip
