@@ -178,7 +178,7 @@ def draining(results: Results, folder: Path) -> None:
         fill(queue, BACKLOG)
         for _ in range(ROUNDS):
             ours.append(10_000 / timed(lambda: drain(queue, 10_000)))
-            persist.append(20 / timed(lambda: [ack_queue.ack(ack_queue.get()) for _ in range(20)]))
+            persist.append(200 / timed(lambda: [ack_queue.ack(ack_queue.get()) for _ in range(200)]))
             little.append(5 / timed(lambda: [lite.done(lite.pop().message_id) for _ in range(5)]))
     ack_queue.close()
     lite.close()

@@ -9,12 +9,10 @@ fits the number that belongs there.
 
 from __future__ import annotations
 
-import dataclasses
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from loyalty.chain import GENESIS, row_hash
 from loyalty.wire import Origin, Row
@@ -26,8 +24,7 @@ NOTHING: Final = b"{}"
 """The body of a damaged row."""
 
 
-@dataclass(frozen=True)
-class StoredRow:
+class StoredRow(NamedTuple):
     """A row with its plain body, byte for byte as it travels; `seq` is its number in its epoch."""
 
     seq: int
@@ -69,8 +66,9 @@ def selecting(statement: str) -> str:
 HASH: Final = 32
 
 
-_TYPES: Final = [int, str, str, str, bytes, int, bytes, int]
+_TYPES: Final = (int, str, str, str, bytes, int, bytes, int)
 """Of a row's columns, up to those that may be NULL."""
+_NULLS: Final = (None, None, None)
 _NULLABLE: Final = (str | None, int | None, int | None)
 
 
@@ -101,13 +99,10 @@ def read(values: Sequence[Any], keys: Keyring) -> StoredRow:
 
 def _plausible(values: Sequence[Any]) -> bool:
     """Whether the types are those of the table; the disk may have spoiled them as well."""
-    rest = values[8:]
-    return (
-        [type(value) for value in values[:8]] == _TYPES
-        and len(values[6]) == HASH
-        and (rest[0] is None) == (rest[1] is None)
-        and all(map(isinstance, rest, _NULLABLE))
-    )
+    if tuple(map(type, values[:8])) != _TYPES or len(values[6]) != HASH:
+        return False
+    rest = tuple(values[8:])
+    return rest == _NULLS or ((rest[0] is None) == (rest[1] is None) and all(map(isinstance, rest, _NULLABLE)))
 
 
 def _bytes(value: object) -> bytes:
@@ -149,13 +144,13 @@ def in_place(rows: Iterable[StoredRow], epoch: str, number: int, previous: bytes
 
 def _moved(row: StoredRow, epoch: str, number: int, previous: bytes | None) -> StoredRow:
     """The row under another number, if its hash says that this is the one that it was written with."""
-    moved = dataclasses.replace(row, seq=number)
+    moved = row._replace(seq=number)
     return moved if previous is not None and _hash(previous, epoch, moved) == row.hash else row
 
 
 def damaged(row: StoredRow) -> StoredRow:
     """What is left of a row whose content is not what was written: its place in the chain."""
-    return dataclasses.replace(row, kind="damaged", body=NOTHING)
+    return row._replace(kind="damaged", body=NOTHING)
 
 
 def first_broken(rows: Iterable[StoredRow], epoch: str, previous: bytes = GENESIS) -> int | None:
@@ -193,7 +188,7 @@ def _judge(row: StoredRow, epoch: str, previous: bytes, after: StoredRow | bytes
     vouched = (
         after == digest if isinstance(after, bytes) else after is not None and _hash(digest, epoch, after) == after.hash
     )
-    return dataclasses.replace(row, hash=digest) if vouched else damaged(row)
+    return row._replace(hash=digest) if vouched else damaged(row)
 
 
 def _hash(previous: bytes, epoch: str, row: StoredRow) -> bytes:
