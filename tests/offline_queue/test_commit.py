@@ -95,7 +95,7 @@ def test_rows_are_numbered_without_a_hole_and_chained(run: Running, make_commit:
     assert first_broken(rows[2:], "epoch-1", run.reader.hash_before(3)) is None
     assert run.reader.hash_before(1) == bytes(32)
     assert run.reader.depth().last_hash == rows[-1].hash
-    spoiled = dataclasses.replace(rows[3], body=rows[3].body.replace(b"500", b"501"))
+    spoiled = rows[3]._replace(body=rows[3].body.replace(b"500", b"501"))
     assert first_broken([*rows[:3], spoiled, *rows[4:]], "epoch-1") == 4
 
 
