@@ -62,7 +62,7 @@ def append_row(transaction: Transaction, row: NewRow) -> int:
     number = state.last_seq + 1
     seq, row_id, origin = number - state.base, row.id or new_id(), row.origin
     digest = row_hash(state.last_hash, state.epoch, seq, row.kind, row.at, row.body)
-    sealed = transaction.keys.seal(row.body, *place(row.kind, row.at, row_id, row.schema, origin, row.corrects))
+    sealed = transaction.keys.seal(row.body, place(row.kind, row.at, row_id, row.schema, origin, row.corrects))
     transaction.run(
         "INSERT INTO outbox (seq, id, kind, at, body, schema, hash, sealed_by, origin_epoch, origin_seq, corrects)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -66,7 +66,7 @@ def _seal_rows(transaction: Transaction, after: int) -> int | None:
         row = read(values, keys)
         if values[7] == keys.present or row.kind != values[2]:  # a spoiled one stays as it is
             continue
-        sealed = keys.seal(row.body, *place(row.kind, row.at, row.id, row.schema, row.origin, row.corrects))
+        sealed = keys.seal(row.body, place(row.kind, row.at, row.id, row.schema, row.origin, row.corrects))
         transaction.run("UPDATE outbox SET body = ?, sealed_by = ? WHERE seq = ?", (*sealed, values[0]))
     return int(found[-1][0]) if found else None
 

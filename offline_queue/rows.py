@@ -72,12 +72,10 @@ _NULLS: Final = (None, None, None)
 _NULLABLE: Final = (str | None, int | None, int | None)
 
 
-def place(
-    kind: str, at: str, row_id: str, schema: int, origin: Origin | None, corrects: int | None
-) -> tuple[object, ...]:
+def place(kind: str, at: str, row_id: str, schema: int, origin: Origin | None, corrects: int | None) -> str:
     """To what the sealed body of a row is bound."""
-    source = (origin.epoch, origin.seq) if origin else ("", "")
-    return ("row", kind, at, row_id, schema, *source, corrects or "")
+    epoch, seq = (origin.epoch, origin.seq) if origin else ("", "")
+    return f"row\x1f{kind}\x1f{at}\x1f{row_id}\x1f{schema}\x1f{epoch}\x1f{seq}\x1f{corrects or ''}"
 
 
 def read(values: Sequence[Any], keys: Keyring) -> StoredRow:
@@ -91,7 +89,7 @@ def read(values: Sequence[Any], keys: Keyring) -> StoredRow:
     origin = None if origin_epoch is None else Origin(origin_epoch, origin_seq)
     if sealed_by != PLAIN:
         try:
-            body = keys.open(body, sealed_by, *place(kind, at, row_id, schema, origin, corrects))
+            body = keys.open(body, sealed_by, place(kind, at, row_id, schema, origin, corrects))
         except Spoiled:
             kind, body = "damaged", NOTHING
     return StoredRow(seq, row_id, kind, at, body, schema, digest, origin, corrects)
